@@ -1,0 +1,1 @@
+//! Composition root: builds the rooms, starts them, stops them in reverse order.

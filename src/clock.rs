@@ -1,0 +1,71 @@
+//! The only reader of time: a wall clock for calendars and signatures, and a steady one for durations.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::model::Timestamp;
+
+/// Two readings of the same hand. The steady one starts at the wall's time (or later, see [`Clock::not_before`])
+/// and then follows the monotonic clock, so a step of the wall clock moves no deadline.
+#[derive(Debug)]
+pub struct Clock {
+    started: Instant,
+    base: AtomicI64,
+}
+
+impl Clock {
+    /// A clock whose steady time starts at the wall's.
+    #[must_use]
+    pub fn start() -> Clock {
+        Clock { started: instant(), base: AtomicI64::new(wall().0) }
+    }
+
+    /// Steady time; goes on at the pace of the monotonic clock and never back.
+    #[must_use]
+    pub fn steady(&self) -> Timestamp {
+        let elapsed = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        Timestamp(self.base.load(Ordering::Relaxed).saturating_add(elapsed))
+    }
+
+    /// What the wall clock shows, steps and all.
+    #[must_use]
+    pub fn wall(&self) -> Timestamp {
+        wall()
+    }
+
+    /// Moves the steady time up to `at` if it is behind: called once at start with the journal's last time, so
+    /// that time goes on where it was even if the wall clock has been set back since.
+    pub fn not_before(&self, at: Timestamp) {
+        let behind = at.0.saturating_sub(self.steady().0);
+        if behind > 0 {
+            self.base.fetch_add(behind, Ordering::Relaxed);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one room that reads the clock")]
+fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one room that reads the clock")]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steady_time_catches_up_with_the_journal_and_never_goes_back() {
+        let clock = Clock::start();
+        let ahead = Timestamp(clock.steady().0 + 3_600_000);
+        clock.not_before(ahead);
+        let first = clock.steady();
+        assert!(first >= ahead);
+        clock.not_before(Timestamp(0));
+        assert!(clock.steady() >= first);
+    }
+}

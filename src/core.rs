@@ -1,0 +1,1 @@
+//! The single-writer loop: entries in, engine steps, changes committed. No policy in it.

@@ -1,0 +1,1 @@
+//! From the outbox to the chats: pacing, retry, one file a platform.

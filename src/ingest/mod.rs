@@ -1,0 +1,1 @@
+//! The cloud's door: body limit, signature, wire types to events.

@@ -1,0 +1,194 @@
+//! A channel as compiled from `rules.yaml`: where to tell people, in which language, with which secret.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::Severity;
+
+/// The channel's name in `rules.yaml`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChannelName(pub Arc<str>);
+
+impl ChannelName {
+    /// From its text.
+    #[must_use]
+    pub fn new(name: &str) -> ChannelName {
+        ChannelName(name.into())
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Language of the texts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Simplified Chinese.
+    Zh,
+}
+
+impl Language {
+    /// All of them.
+    pub const ALL: [Language; 2] = [Language::En, Language::Zh];
+
+    /// The folder name under `templates/`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Language::En => "en",
+            Language::Zh => "zh",
+        }
+    }
+}
+
+/// The platform, as far as texts and templates differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelKind {
+    /// Slack, by bot token or by incoming webhook.
+    Slack,
+    /// WeCom group robot.
+    Wecom,
+    /// Telegram bot.
+    Telegram,
+    /// Any HTTP endpoint.
+    Webhook,
+    /// Standard output.
+    Console,
+}
+
+impl ChannelKind {
+    /// All of them.
+    pub const ALL: [ChannelKind; 5] =
+        [ChannelKind::Slack, ChannelKind::Wecom, ChannelKind::Telegram, ChannelKind::Webhook, ChannelKind::Console];
+
+    /// The word in `type:` and the folder name under `templates/<lang>/`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChannelKind::Slack => "slack",
+            ChannelKind::Wecom => "wecom",
+            ChannelKind::Telegram => "telegram",
+            ChannelKind::Webhook => "webhook",
+            ChannelKind::Console => "console",
+        }
+    }
+}
+
+/// Slack's two ways in.
+#[derive(Clone, Debug)]
+pub enum SlackDoor {
+    /// A bot token (`xoxb-…`) and the channel's id: can edit and answer in threads.
+    Bot {
+        /// The token.
+        token: SecretString,
+        /// The channel id or name.
+        channel: String,
+    },
+    /// An incoming webhook: can only post. The address is the secret.
+    Webhook {
+        /// The whole address.
+        url: SecretString,
+    },
+}
+
+/// Where messages go, with what secret.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// Slack.
+    Slack {
+        /// Token or webhook.
+        door: SlackDoor,
+        /// Base address of the Web API, without a trailing slash.
+        api_url: String,
+    },
+    /// WeCom group robot.
+    Wecom {
+        /// The robot's key.
+        key: SecretString,
+        /// Base address, without a trailing slash.
+        api_url: String,
+    },
+    /// Telegram bot.
+    Telegram {
+        /// The bot's token.
+        token: SecretString,
+        /// The chat; 52 bits.
+        chat_id: i64,
+        /// The forum topic, if any.
+        thread_id: Option<i64>,
+        /// Base address, without a trailing slash.
+        api_url: String,
+    },
+    /// Any HTTP endpoint that takes JSON.
+    Webhook {
+        /// The address; may carry a secret.
+        url: SecretString,
+        /// Extra headers; values may be secrets.
+        headers: BTreeMap<String, SecretString>,
+    },
+    /// Standard output.
+    Console,
+}
+
+/// A channel, ready for use. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// Its name in `rules.yaml`.
+    pub name: ChannelName,
+    /// Where to.
+    pub target: Target,
+    /// In which language.
+    pub language: Language,
+    /// Incidents below this are not told here.
+    pub min_severity: Severity,
+    /// Who hears it when this channel fails for good.
+    pub fallback: Option<ChannelName>,
+    /// Times are shown in this zone.
+    pub timezone: TimeZone,
+}
+
+impl Channel {
+    /// The platform.
+    #[must_use]
+    pub fn kind(&self) -> ChannelKind {
+        match self.target {
+            Target::Slack { .. } => ChannelKind::Slack,
+            Target::Wecom { .. } => ChannelKind::Wecom,
+            Target::Telegram { .. } => ChannelKind::Telegram,
+            Target::Webhook { .. } => ChannelKind::Webhook,
+            Target::Console => ChannelKind::Console,
+        }
+    }
+
+    /// Whether a message can be changed after it was posted. Where it can't, news is posted anew, sparingly.
+    #[must_use]
+    pub fn can_edit(&self) -> bool {
+        match &self.target {
+            Target::Slack { door: SlackDoor::Bot { .. }, .. } | Target::Telegram { .. } => true,
+            Target::Slack { door: SlackDoor::Webhook { .. }, .. }
+            | Target::Wecom { .. }
+            | Target::Webhook { .. }
+            | Target::Console => false,
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Incidents, and the groups of incidents that share one message.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AbnormalType, ChannelName, EventKind, Severity, StreamName, Timestamp};
+
+/// Number of an incident, counted from 1 per data folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct IncidentId(pub u64);
+
+/// Number of a group, counted from 1 per data folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GroupId(pub u64);
+
+/// Where an incident is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Seen, not yet told: the rule's `grace` (or `for`) runs.
+    Pending,
+    /// It is so.
+    Firing,
+    /// It is over; [`Incident::cause`] says how.
+    Resolved,
+}
+
+impl State {
+    /// The word for the store, the API and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Firing => "firing",
+            State::Resolved => "resolved",
+        }
+    }
+}
+
+/// How an incident ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// No more reports for the rule's `resolve_after`: well again.
+    Quiet,
+    /// The push came back (a begin, or a report of a newer session): well again.
+    Reconnected,
+    /// The stream stopped: over, but not "well again".
+    Ended,
+    /// The rule is no longer in `rules.yaml`.
+    RuleRemoved,
+    /// A state without a word for 24 hours.
+    NoWord,
+}
+
+/// What was seen of one abnormal type within an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// Which.
+    pub kind: AbnormalType,
+    /// Occurrences, saturating.
+    pub count: u64,
+    /// The last measured value, in the catalogue's unit.
+    pub last: Option<f64>,
+    /// The worst measured value: the smallest for frame rates, else the largest.
+    pub worst: Option<f64>,
+    /// The cloud's own words, for a type without a catalogue entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Box<str>>,
+}
+
+/// One rule's finding about one stream, from its first report until it is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Its number.
+    pub id: IncidentId,
+    /// Name of the rule that found it.
+    pub rule: Arc<str>,
+    /// The kind of callback the rule listens to.
+    pub on: EventKind,
+    /// Whose.
+    pub stream: StreamName,
+    /// The group whose message tells it; `None` while pending.
+    pub group: Option<GroupId>,
+    /// Where it is in its life.
+    pub state: State,
+    /// How it ended; set when resolved.
+    #[serde(default)]
+    pub cause: Option<Cause>,
+    /// Never falls while it fires.
+    pub severity: Severity,
+    /// The cloud's time of the first report that counts.
+    pub since: Timestamp,
+    /// When it began to fire (our time); for a pending one, when it began to wait.
+    pub opened_at: Timestamp,
+    /// When it was over (our time).
+    #[serde(default)]
+    pub resolved_at: Option<Timestamp>,
+    /// The cloud's time of the newest report.
+    pub last_at: Timestamp,
+    /// When that report was received: `quiet` counts from here.
+    pub last_received: Timestamp,
+    /// When it will be over if nothing more comes (pending: when it will fire).
+    #[serde(default)]
+    pub deadline: Option<Timestamp>,
+    /// Callbacks that counted.
+    pub reports: u64,
+    /// Occurrences summed over all types, saturating.
+    pub count: u64,
+    /// The abnormal types seen, ascending; empty for other kinds.
+    #[serde(default)]
+    pub troubles: Vec<Trouble>,
+    /// Why the push ended.
+    #[serde(default)]
+    pub errcode: Option<i64>,
+    /// The cloud's words for it: hostile text.
+    #[serde(default)]
+    pub errmsg: Option<Box<str>>,
+    /// How long the push had lasted, ms.
+    #[serde(default)]
+    pub push_duration: Option<u64>,
+    /// Session of the newest report.
+    #[serde(default)]
+    pub session: Option<Box<str>>,
+    /// The pusher's address: hostile text.
+    #[serde(default)]
+    pub user_ip: Option<Box<str>>,
+    /// The account: hostile text.
+    #[serde(default)]
+    pub appid: Option<Box<str>>,
+    /// How often it came back after it was over.
+    #[serde(default)]
+    pub flaps: u32,
+    /// Channels that hear of it.
+    #[serde(default)]
+    pub notify: Vec<ChannelName>,
+}
+
+impl Incident {
+    /// Whether it fires now.
+    #[must_use]
+    pub fn is_firing(&self) -> bool {
+        self.state == State::Firing
+    }
+}
+
+/// What a channel has been told of a group, as far as the engine has decided it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// Which channel.
+    pub channel: ChannelName,
+    /// The worst severity people were notified of.
+    pub severity: Severity,
+    /// The last notification that was meant to reach people: `repeat_interval` counts from here.
+    pub at: Timestamp,
+}
+
+/// Incidents that share one message per channel: by default those of one stream, from the first that fires until
+/// all are over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its number.
+    pub id: GroupId,
+    /// The stream it is about.
+    pub stream: StreamName,
+    /// When it opened (our time).
+    pub opened_at: Timestamp,
+    /// When all of it was over; `None` while anything fires or waits to be told.
+    #[serde(default)]
+    pub closed_at: Option<Timestamp>,
+    /// Held back by the rate limit until then: nothing has been told yet.
+    #[serde(default)]
+    pub held_until: Option<Timestamp>,
+    /// Rises with every change that the message should show.
+    pub revision: u64,
+    /// What each channel has been told.
+    #[serde(default)]
+    pub told: Vec<Told>,
+}

@@ -1,0 +1,1 @@
+//! Facts to text: handlebars templates, escaping and length per platform, plain fallback.
