@@ -1,1 +1,301 @@
 //! Pure decisions: windows, incident lifecycle, grouping, rate limit. No clock, no I/O.
+//!
+//! The engine is fed journal entries in order ([`Engine::step`]) and told how far time has come
+//! ([`Engine::advance`]). Its `now` is the entries' `received_at`; before each input it fires what fell due, in one
+//! fixed order, so how often it is ticked changes nothing and a replay is exact.
+//!
+//! Two kinds of state. Lifecycle (incidents, groups, sessions, buckets) leaves as [`EngineChanges`] and comes back
+//! through [`Engine::load`]. Windows come back by replay: [`Engine::warm`] with the last [`Engine::lookback`] of the
+//! journal. An incident that is only prolonged is written at most every [`FLUSH`]; the replay adds what came after.
+
+mod cell;
+mod effect;
+mod group;
+mod incident;
+mod index;
+mod judge;
+mod limit;
+mod sessions;
+mod state;
+mod timers;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::hash_map::Entry as Slot;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{
+    Cursor, EngineChanges, Entry, Group, GroupId, Incident, IncidentId, Input, Notification, RuleOutcome, Seq, State,
+    StreamName, Timestamp,
+};
+use crate::rules::RuleSet;
+
+use cell::Cell;
+pub use effect::{Effect, Transition};
+use index::Index;
+use judge::Scratch;
+use limit::Buckets;
+use timers::{Due, NO_RULE, Timer, Timers};
+
+/// A prolonged incident is written this much later at most.
+pub const FLUSH: Duration = Duration::from_secs(30);
+
+/// How long after its end a group is remembered at least, so that a late report is known as late.
+const MEMORY: Duration = Duration::from_secs(30 * 60);
+
+/// A stream's cell is looked at this often, whether it can be given back.
+const CHECK_EVERY: Duration = Duration::from_secs(300);
+
+/// Cells looked at per step, at most: the work is spread out.
+const CHECKS_PER_STEP: usize = 32;
+
+type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
+
+/// A group and who is in it.
+#[derive(Clone, Debug)]
+struct Members {
+    group: Group,
+    incidents: Vec<IncidentId>,
+}
+
+/// Everything the engine knows. One owner, no locks.
+#[derive(Debug)]
+pub struct Engine {
+    rules: Arc<RuleSet>,
+    index: Index,
+    buckets: Option<Buckets>,
+    rule_buckets: Vec<Option<Buckets>>,
+
+    now: Timestamp,
+    seq: Seq,
+    streams: Map<StreamName, Cell>,
+    incidents: Map<IncidentId, Incident>,
+    groups: Map<GroupId, Members>,
+    timers: Timers,
+    /// Streams by the time their cell is looked at next; ascending, as the delay is always the same.
+    checks: VecDeque<(Timestamp, StreamName)>,
+    next_incident: IncidentId,
+    next_group: GroupId,
+
+    /// To be written with the next commit.
+    dirty_incidents: BTreeSet<IncidentId>,
+    dirty_groups: BTreeSet<GroupId>,
+    dirty_streams: BTreeSet<StreamName>,
+    dirty_counters: bool,
+    forgotten: Vec<GroupId>,
+    outbox: Vec<Notification>,
+    /// Prolonged incidents by the time of their first unwritten change, and the same by number.
+    touched: VecDeque<(Timestamp, IncidentId)>,
+    touched_at: Map<IncidentId, Timestamp>,
+
+    effects: Vec<Effect>,
+    tally: Vec<[u64; RuleOutcome::ALL.len()]>,
+    pending: usize,
+    firing: usize,
+    scratch: Scratch,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    #[must_use]
+    pub fn new(rules: Arc<RuleSet>) -> Engine {
+        Engine {
+            index: Index::new(&rules.rules),
+            buckets: rules.rate_limit.map(Buckets::new),
+            rule_buckets: rules.rules.iter().map(|rule| rule.rate_limit.map(Buckets::new)).collect(),
+            now: Timestamp(0),
+            seq: Seq(0),
+            streams: Map::default(),
+            incidents: Map::default(),
+            groups: Map::default(),
+            timers: Timers::default(),
+            checks: VecDeque::new(),
+            next_incident: IncidentId(1),
+            next_group: GroupId(1),
+            dirty_incidents: BTreeSet::new(),
+            dirty_groups: BTreeSet::new(),
+            dirty_streams: BTreeSet::new(),
+            dirty_counters: false,
+            forgotten: Vec::new(),
+            outbox: Vec::new(),
+            touched: VecDeque::new(),
+            touched_at: Map::default(),
+            effects: Vec::new(),
+            tally: vec![[0; RuleOutcome::ALL.len()]; rules.rules.len()],
+            pending: 0,
+            firing: 0,
+            scratch: Scratch::default(),
+            rules,
+        }
+    }
+
+    /// How much of the journal before the cursor [`Engine::warm`] needs: the longest window, what may come late,
+    /// and what may not be written yet.
+    #[must_use]
+    pub fn lookback(rules: &RuleSet) -> Duration {
+        let longest = rules.rules.iter().filter_map(|rule| rule.within).max().unwrap_or_default();
+        longest + window::LATENESS + FLUSH + FLUSH
+    }
+
+    /// Takes one entry in, after firing what fell due before it.
+    pub fn step(&mut self, entry: &Entry) {
+        if let Input::Resumed { from, to } = &entry.input {
+            // Deadlines inside the gap did not pass: nobody was listening.
+            self.advance(*from);
+            self.shift(to.since(*from));
+        }
+        self.advance(entry.received_at);
+        self.seq = entry.seq;
+        match &entry.input {
+            Input::Callback(event) => self.take_in(event, entry.received_at),
+            Input::Resumed { .. } => {}
+            Input::RulesLoaded { .. } => self.resolve_orphans(),
+        }
+        self.check_cells();
+    }
+
+    /// Fires everything that falls due up to `now`, in order and at its due time.
+    pub fn advance(&mut self, now: Timestamp) {
+        while let Some(timer) = self.timers.pop(now) {
+            self.now = self.now.max(timer.at);
+            self.fall_due(timer);
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// When the next timer falls due.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    /// How far the engine has come.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor { seq: self.seq, at: self.now }
+    }
+
+    /// Whether something waits that must be written at once.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        !(self.dirty_incidents.is_empty()
+            && self.dirty_groups.is_empty()
+            && self.dirty_streams.is_empty()
+            && self.forgotten.is_empty()
+            && self.outbox.is_empty()
+            && !self.dirty_counters)
+    }
+
+    /// Whether any deadline runs: while it does, the time of the cursor is worth keeping.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.pending + self.firing > 0
+    }
+
+    /// What happened since the last call, in order.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// How often each rule (by place) came to each outcome since the last call.
+    pub fn take_tally(&mut self, mut each: impl FnMut(&str, RuleOutcome, u64)) {
+        for (rule, tally) in self.rules.rules.iter().zip(&mut self.tally) {
+            for (outcome, count) in RuleOutcome::ALL.iter().zip(tally) {
+                if *count > 0 {
+                    each(&rule.name, *outcome, std::mem::take(count));
+                }
+            }
+        }
+    }
+
+    /// Incidents pending and firing now.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.pending, self.firing)
+    }
+
+    /// Streams in memory.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.streams.len()
+    }
+
+    fn fall_due(&mut self, timer: Timer) {
+        match timer.due {
+            Due::Deadline(id) => self.deadline(id, timer),
+            Due::Held(id) => self.release(id),
+            Due::Repeat(id) => self.repeat(id),
+            Due::Forget(id) => self.forget(id),
+        }
+    }
+
+    fn set_group_timer(&mut self, at: Timestamp, due: Due, stream: &StreamName) {
+        self.timers.set(Timer { at, rule: NO_RULE, stream: stream.clone(), due });
+    }
+
+    /// Moves the deadlines of everything that is open by a gap in which we heard nothing.
+    fn shift(&mut self, gap: Duration) {
+        for incident in self.incidents.values_mut() {
+            match (incident.state, incident.deadline) {
+                (State::Pending | State::Firing, Some(deadline)) => {
+                    incident.deadline = Some(deadline + gap);
+                    self.dirty_incidents.insert(incident.id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Looks at the cells whose time has come and gives back those in which nothing is left.
+    fn check_cells(&mut self) {
+        for _ in 0..CHECKS_PER_STEP {
+            match self.checks.front() {
+                Some((at, _)) if *at <= self.now => {}
+                Some(_) | None => break,
+            }
+            let Some((_, stream)) = self.checks.pop_front() else { break };
+            let Some(cell) = self.streams.get_mut(&stream) else { continue };
+            if cell.prune(self.now, &self.rules.rules) {
+                self.dirty_streams.insert(stream.clone());
+            }
+            if cell.is_idle() {
+                self.streams.remove(&stream);
+            } else {
+                self.checks.push_back((self.now + CHECK_EVERY, stream));
+            }
+        }
+        if self.streams.is_empty() {
+            self.checks.clear();
+        }
+    }
+
+    /// The cell of a stream, made if need be.
+    fn cell(&mut self, stream: &StreamName) -> &mut Cell {
+        match self.streams.entry(stream.clone()) {
+            Slot::Occupied(slot) => slot.into_mut(),
+            Slot::Vacant(slot) => {
+                self.checks.push_back((self.now + CHECK_EVERY, stream.clone()));
+                slot.insert(Cell::default())
+            }
+        }
+    }
+
+    /// Takes what has to be written, with the cursor it belongs to.
+    pub fn take_changes(&mut self) -> EngineChanges {
+        while let Some((at, id)) = self.touched.front().copied() {
+            let written_since = self.touched_at.get(&id) != Some(&at);
+            if !written_since && self.now < at + FLUSH {
+                break;
+            }
+            self.touched.pop_front();
+            if !written_since {
+                self.dirty_incidents.insert(id);
+            }
+        }
+        self.changes()
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AbnormalType, ChannelName, EventKind, Severity, StreamName, Timestamp};
+use super::{AbnormalType, ChannelName, EventKind, Seq, Severity, StreamName, Timestamp};
 
 /// Number of an incident, counted from 1 per data folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -137,6 +137,9 @@ pub struct Incident {
     /// Channels that hear of it.
     #[serde(default)]
     pub notify: Vec<ChannelName>,
+    /// The last journal entry that is in these figures: a replay after a restart adds the later ones.
+    #[serde(default)]
+    pub seq: Seq,
 }
 
 impl Incident {
@@ -156,6 +159,9 @@ pub struct Told {
     pub severity: Severity,
     /// The last notification that was meant to reach people: `repeat_interval` counts from here.
     pub at: Timestamp,
+    /// The channel was told that it is over; if it fires again since, people are to be notified anew.
+    #[serde(default)]
+    pub over: bool,
 }
 
 /// Incidents that share one message per channel: by default those of one stream, from the first that fires until

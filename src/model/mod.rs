@@ -27,6 +27,9 @@ pub use channel::{Channel, ChannelKind, ChannelName, Language, SlackDoor, Target
 pub mod door;
 pub use door::Door;
 
+pub mod state;
+pub use state::{EngineChanges, EngineState, Keyed};
+
 pub mod catalogue;
 pub use catalogue::Catalogue;
 

@@ -1,0 +1,45 @@
+//! What the engine decided, in words that tests, logs and backtests share. Plain data.
+
+use std::sync::Arc;
+
+use crate::model::{Cause, ChannelName, GroupId, IncidentId, Severity, StreamName, Timestamp};
+
+/// What happened to an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transition {
+    /// It opened.
+    Opened,
+    /// It came back within `reopen_within`.
+    Reopened,
+    /// It grew worse.
+    Escalated,
+    /// It goes on, and people are reminded.
+    Repeated,
+    /// It is over.
+    Resolved(Cause),
+    /// People were not notified: the rate limit holds the news back until a token frees.
+    Suppressed,
+    /// The rate limit lets the held news go.
+    Released,
+}
+
+/// One decision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    /// When (the engine's time).
+    pub at: Timestamp,
+    /// What.
+    pub is: Transition,
+    /// Which incident.
+    pub incident: IncidentId,
+    /// The group whose message tells it.
+    pub group: GroupId,
+    /// By which rule.
+    pub rule: Arc<str>,
+    /// About which stream.
+    pub stream: StreamName,
+    /// How bad.
+    pub severity: Severity,
+    /// The channels in which people are notified of it.
+    pub notify: Vec<ChannelName>,
+}

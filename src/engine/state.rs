@@ -1,0 +1,183 @@
+//! The lifecycle state out to the store and back. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Cursor, EngineChanges, EngineState, GroupId, Incident, IncidentId, Keyed, State, StreamName, Timestamp,
+};
+
+use super::cell::Cell;
+use super::sessions::Sessions;
+use super::timers::{Due, NO_RULE, Timer};
+use super::{Engine, Members};
+
+/// Kind of the records kept per stream.
+const STREAM: &str = "stream";
+
+/// Kind and key of the record of counters.
+const COUNTERS: (&str, &str) = ("engine", "counters");
+
+/// What is kept of a stream besides its incidents.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct StreamRecord {
+    #[serde(default, skip_serializing_if = "Sessions::is_empty")]
+    sessions: Sessions,
+    /// When its rate limit bucket is full again.
+    #[serde(default)]
+    full_at: Timestamp,
+    /// The same for the buckets of single rules, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    rules_full_at: BTreeMap<String, Timestamp>,
+}
+
+/// The next numbers.
+#[derive(Debug, Serialize, Deserialize)]
+struct Counters {
+    incident: IncidentId,
+    group: GroupId,
+}
+
+/// A stored record that can't be read: the data folder is damaged or of another version.
+#[derive(Debug, thiserror::Error)]
+#[error("stored {kind} record {key:?} can't be read: {source}")]
+pub struct LoadError {
+    kind: String,
+    key: String,
+    source: serde_json::Error,
+}
+
+impl Engine {
+    /// Takes back the state that was committed with `cursor`. The rules may be others than then.
+    ///
+    /// # Errors
+    /// [`LoadError`] if a record can't be read; nothing should be decided on half a memory.
+    pub fn load(&mut self, state: EngineState, cursor: Cursor) -> Result<(), LoadError> {
+        self.now = cursor.at;
+        self.seq = cursor.seq;
+        for (kind, key, value) in state.keyed {
+            let broken = |source| LoadError { kind: kind.clone(), key: key.clone(), source };
+            match (kind.as_str(), key.as_str()) {
+                (STREAM, key) => {
+                    let stream: StreamName = serde_json::from_str(key).map_err(broken)?;
+                    let record: StreamRecord = serde_json::from_str(&value).map_err(broken)?;
+                    self.load_stream(stream, record);
+                }
+                COUNTERS => {
+                    let counters: Counters = serde_json::from_str(&value).map_err(broken)?;
+                    self.next_incident = counters.incident;
+                    self.next_group = counters.group;
+                }
+                _ => {}
+            }
+        }
+        for group in state.groups {
+            let (id, stream) = (group.id, group.stream.clone());
+            match (group.closed_at, group.held_until) {
+                (Some(closed_at), _) => self.set_group_timer(closed_at + self.memory(), Due::Forget(id), &stream),
+                (None, held) => {
+                    self.cell(&stream).group = Some(id);
+                    // Fires at once and is set anew for when it is really due.
+                    self.set_group_timer(cursor.at, Due::Repeat(id), &stream);
+                    if let Some(at) = held {
+                        self.set_group_timer(at, Due::Held(id), &stream);
+                    }
+                }
+            }
+            self.groups.insert(id, Members { group, incidents: Vec::new() });
+        }
+        let mut incidents = state.incidents;
+        incidents.sort_by_key(|incident| incident.id);
+        for incident in incidents {
+            self.load_incident(incident);
+        }
+        Ok(())
+    }
+
+    fn load_stream(&mut self, stream: StreamName, record: StreamRecord) {
+        let mut full_at = vec![(NO_RULE, record.full_at)];
+        let place = |name: &str| (0u32..).zip(&self.rules.rules).find(|(_, r)| *r.name == *name).map(|(at, _)| at);
+        full_at.extend(record.rules_full_at.iter().filter_map(|(name, at)| Some((place(name)?, *at))));
+        full_at.retain(|(_, at)| *at > self.now);
+        for (place, at) in &full_at {
+            if let Some(buckets) = self.buckets(*place) {
+                buckets.refill(&stream, *at, self.now);
+            }
+        }
+        let cell = self.cell(&stream);
+        cell.sessions = record.sessions;
+        cell.full_at = full_at;
+    }
+
+    fn load_incident(&mut self, incident: Incident) {
+        let id = incident.id;
+        let place = (0u32..).zip(&self.rules.rules).find(|(_, rule)| rule.name == incident.rule).map(|(at, _)| at);
+        let place = place.unwrap_or(NO_RULE);
+        match incident.state {
+            State::Pending => self.pending += 1,
+            State::Firing => self.firing += 1,
+            State::Resolved => {}
+        }
+        if let (State::Pending | State::Firing, Some(at)) = (incident.state, incident.deadline) {
+            self.timers.set(Timer { at, rule: place, stream: incident.stream.clone(), due: Due::Deadline(id) });
+        }
+        if let Some(members) = incident.group.and_then(|group| self.groups.get_mut(&group)) {
+            members.incidents.push(id);
+        }
+        self.cell(&incident.stream).incidents.push((place, id));
+        self.incidents.insert(id, incident);
+    }
+
+    /// What is kept of a stream, or `None` if there is nothing.
+    fn record(&self, cell: &Cell) -> Option<StreamRecord> {
+        let mut record = StreamRecord { sessions: cell.sessions.clone(), ..StreamRecord::default() };
+        for (place, at) in &cell.full_at {
+            match self.rules.rules.get(*place as usize) {
+                Some(rule) => _ = record.rules_full_at.insert(rule.name.to_string(), *at),
+                None => record.full_at = *at,
+            }
+        }
+        (!record.sessions.is_empty() || !cell.full_at.is_empty()).then_some(record)
+    }
+
+    /// What has to be written, taken out of the lists of what is dirty.
+    pub(super) fn changes(&mut self) -> EngineChanges {
+        let mut keyed: Vec<Keyed> = Vec::new();
+        if std::mem::take(&mut self.dirty_counters) {
+            let counters = Counters { incident: self.next_incident, group: self.next_group };
+            let (kind, key) = COUNTERS;
+            keyed.push(Keyed { kind, key: key.to_owned(), value: to_json(&counters) });
+        }
+        for stream in std::mem::take(&mut self.dirty_streams) {
+            let Some(key) = to_json(&stream) else { continue };
+            let value = self.streams.get(&stream).and_then(|cell| self.record(cell)).and_then(|r| to_json(&r));
+            keyed.push(Keyed { kind: STREAM, key, value });
+        }
+        let dirty = std::mem::take(&mut self.dirty_incidents);
+        for id in &dirty {
+            self.touched_at.remove(id);
+        }
+        let incidents: Vec<Incident> = dirty.iter().filter_map(|id| self.incidents.get(id)).cloned().collect();
+        for closed in incidents.iter().filter(|i| i.state == State::Resolved && i.group.is_none()) {
+            // It only waited and was never told: once written, nobody asks for it.
+            self.incidents.remove(&closed.id);
+        }
+        EngineChanges {
+            incidents,
+            groups: std::mem::take(&mut self.dirty_groups)
+                .iter()
+                .filter_map(|id| self.groups.get(id))
+                .map(|members| members.group.clone())
+                .collect(),
+            forgotten: std::mem::take(&mut self.forgotten),
+            keyed,
+            outbox: std::mem::take(&mut self.outbox),
+        }
+    }
+}
+
+/// Our own records always have a JSON form.
+fn to_json<T: Serialize>(value: &T) -> Option<String> {
+    serde_json::to_string(value).ok()
+}
