@@ -35,6 +35,12 @@ impl Cell {
         &mut self.windows[at].1
     }
 
+    /// Notes an incident of a rule, in the order of the numbers.
+    pub(super) fn add(&mut self, place: u32, id: IncidentId) {
+        let at = self.incidents.partition_point(|(_, other)| *other < id);
+        self.incidents.insert(at, (place, id));
+    }
+
     /// The newest incident of a rule.
     pub(super) fn incident(&self, place: u32) -> Option<IncidentId> {
         self.incidents.iter().rev().find(|(p, _)| *p == place).map(|(_, id)| *id)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    ChannelName, Group, GroupId, IncidentId, Notification, Reason, Severity, State, StreamName, Timestamp, Told,
+    ChannelName, Group, GroupId, Incident, IncidentId, Notification, Reason, Severity, State, StreamName, Timestamp, Told,
 };
 use crate::rules::RuleSet;
 
@@ -42,6 +42,7 @@ impl Engine {
                     self.effect(how, id, Vec::new());
                     self.effect(Transition::Suppressed, id, Vec::new());
                     self.refresh(group, &[]);
+                    self.arm_repeat(group);
                     return;
                 }
             },
@@ -67,8 +68,8 @@ impl Engine {
         }
         if let Some(members) = self.groups.get_mut(&group) {
             members.group.closed_at = None;
-            if !members.incidents.contains(&id) {
-                members.incidents.push(id);
+            if let Err(place) = members.incidents.binary_search(&id) {
+                members.incidents.insert(place, id);
             }
         }
         self.cell(stream).group = Some(group);
@@ -180,14 +181,19 @@ impl Engine {
             self.post(id, channel, severity.unwrap_or(Severity::Info));
         }
         let owed = self.owed(id);
-        let next = self.next_repeat(id, &by_channel);
-        let Some(members) = self.groups.get_mut(&id) else { return };
-        if owed.is_empty() {
+        if let Some(members) = self.groups.get_mut(&id).filter(|_| owed.is_empty()) {
             members.group.held_until = None;
         }
-        let stream = members.group.stream.clone();
         self.dirty_groups.insert(id);
-        if let Some(at) = next.filter(|_| !channels.is_empty()) {
+        self.arm_repeat(id);
+    }
+
+    /// Sets the timer of the next reminder; a new member may bring it forward.
+    fn arm_repeat(&mut self, id: GroupId) {
+        let next = self.next_repeat(id, &self.firing_by_channel(id));
+        let Some(members) = self.groups.get(&id) else { return };
+        let stream = members.group.stream.clone();
+        if let Some(at) = next {
             self.set_group_timer(at, Due::Repeat(id), &stream);
         }
     }
@@ -394,9 +400,7 @@ impl Engine {
             return self.set_group_timer(at, Due::Forget(id), &stream);
         }
         let Some(members) = self.groups.remove(&id) else { return };
-        for incident in &members.incidents {
-            self.incidents.remove(incident);
-        }
+        let incidents: Vec<Incident> = members.incidents.iter().filter_map(|id| self.incidents.remove(id)).collect();
         if let Some(cell) = self.streams.get_mut(&stream) {
             cell.incidents.retain(|(_, incident)| !members.incidents.contains(incident));
             cell.incidents.shrink_to_fit();
@@ -405,6 +409,10 @@ impl Engine {
             buckets.shrink(self.now);
         }
         self.forgotten.push(id);
+        let unwritten = incidents.iter().any(|incident| self.dirty_incidents.contains(&incident.id));
+        if unwritten || self.dirty_groups.contains(&id) {
+            self.parting.push((members.group, incidents));
+        }
     }
 
     /// How long a closed group is remembered: it may come back, and late reports must be known as late.

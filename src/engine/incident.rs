@@ -130,7 +130,7 @@ impl Engine {
         if let Some(deadline) = incident.deadline {
             self.timers.set(Timer { at: deadline, rule: place, stream: incident.stream.clone(), due: Due::Deadline(id) });
         }
-        self.cell(&incident.stream).incidents.push((place, id));
+        self.cell(&incident.stream).add(place, id);
         self.incidents.insert(id, incident);
     }
 
@@ -166,6 +166,8 @@ impl Engine {
         self.pending -= 1;
         let Some(mut found) = self.take(id) else { return };
         found.state = State::Firing;
+        // Reports that came while it waited were looked at and not added: a replay must not add them either.
+        found.seq = self.seq;
         match self.fire(place, found.clone()) {
             // The old incident took it over; what waited is closed under its own number.
             RuleOutcome::Reopened => {

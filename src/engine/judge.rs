@@ -234,7 +234,11 @@ impl Engine {
                 incident.deadline = Some(report.received + rule.resolve_after);
             }
         }
-        self.touch(id, now);
+        match report.event.kind {
+            // The sessions know of this end already when a replay sees it: it must be written with them.
+            EventKind::PushEnd => _ = self.dirty_incidents.insert(id),
+            _ => self.touch(id, now),
+        }
     }
 
     /// Notes that an incident differs from what is written.

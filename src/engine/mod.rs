@@ -59,6 +59,7 @@ type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 #[derive(Clone, Debug)]
 struct Members {
     group: Group,
+    /// Ascending.
     incidents: Vec<IncidentId>,
 }
 
@@ -87,6 +88,8 @@ pub struct Engine {
     dirty_streams: BTreeSet<StreamName>,
     dirty_counters: bool,
     forgotten: Vec<GroupId>,
+    /// Forgotten before they were written for the last time.
+    parting: Vec<(Group, Vec<Incident>)>,
     outbox: Vec<Notification>,
     /// Prolonged incidents by the time of their first unwritten change, and the same by number.
     touched: VecDeque<(Timestamp, IncidentId)>,
@@ -121,6 +124,7 @@ impl Engine {
             dirty_streams: BTreeSet::new(),
             dirty_counters: false,
             forgotten: Vec::new(),
+            parting: Vec::new(),
             outbox: Vec::new(),
             touched: VecDeque::new(),
             touched_at: Map::default(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Cursor, EngineChanges, EngineState, GroupId, Incident, IncidentId, Keyed, State, StreamName, Timestamp,
+    Cursor, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Keyed, State, StreamName, Timestamp,
 };
 
 use super::cell::Cell;
@@ -125,7 +125,7 @@ impl Engine {
         if let Some(members) = incident.group.and_then(|group| self.groups.get_mut(&group)) {
             members.incidents.push(id);
         }
-        self.cell(&incident.stream).incidents.push((place, id));
+        self.cell(&incident.stream).add(place, id);
         self.incidents.insert(id, incident);
     }
 
@@ -158,18 +158,23 @@ impl Engine {
         for id in &dirty {
             self.touched_at.remove(id);
         }
-        let incidents: Vec<Incident> = dirty.iter().filter_map(|id| self.incidents.get(id)).cloned().collect();
+        let mut groups: Vec<Group> = std::mem::take(&mut self.dirty_groups)
+            .iter()
+            .filter_map(|id| self.groups.get(id))
+            .map(|members| members.group.clone())
+            .collect();
+        let mut incidents: Vec<Incident> = dirty.iter().filter_map(|id| self.incidents.get(id)).cloned().collect();
+        for (group, members) in self.parting.drain(..) {
+            groups.push(group);
+            incidents.extend(members);
+        }
         for closed in incidents.iter().filter(|i| i.state == State::Resolved && i.group.is_none()) {
             // It only waited and was never told: once written, nobody asks for it.
             self.incidents.remove(&closed.id);
         }
         EngineChanges {
             incidents,
-            groups: std::mem::take(&mut self.dirty_groups)
-                .iter()
-                .filter_map(|id| self.groups.get(id))
-                .map(|members| members.group.clone())
-                .collect(),
+            groups,
             forgotten: std::mem::take(&mut self.forgotten),
             keyed,
             outbox: std::mem::take(&mut self.outbox),
