@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    ChannelName, Group, GroupId, Incident, IncidentId, Notification, Reason, Severity, State, StreamName, Timestamp, Told,
+    ChannelName, Group, GroupId, Incident, IncidentId, Notification, Reason, Severity, State, StreamName, Timestamp,
+    Told,
 };
 use crate::rules::RuleSet;
 
@@ -312,7 +313,8 @@ impl Engine {
             Some(_) => {}
             None => return,
         }
-        let Some(first) = members.incidents.iter().filter_map(|id| self.incidents.get(id)).max_by_key(|i| i.is_firing())
+        let Some(first) =
+            members.incidents.iter().filter_map(|id| self.incidents.get(id)).max_by_key(|i| i.is_firing())
         else {
             return;
         };
@@ -372,7 +374,8 @@ impl Engine {
         if members.group.held_until.is_some() {
             return; // Told when the token frees, with the rest.
         }
-        let Some(first) = members.incidents.iter().filter_map(|id| self.incidents.get(id)).find(|i| i.is_firing()) else {
+        let Some(first) = members.incidents.iter().filter_map(|id| self.incidents.get(id)).find(|i| i.is_firing())
+        else {
             return;
         };
         let (first, rule) = (first.id, Arc::clone(&first.rule));

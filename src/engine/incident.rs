@@ -8,10 +8,10 @@ use crate::model::{
     Catalogue, Cause, Event, EventKind, Incident, IncidentId, RuleOutcome, Severity, State, Timestamp, Trouble,
 };
 
+use super::Engine;
 use super::effect::Transition;
 use super::judge::{Finding, Report};
 use super::timers::{Due, NO_RULE, Timer};
-use super::Engine;
 
 /// A state of which nothing was heard for this long is closed as "no word since".
 const NO_WORD: Duration = Duration::from_secs(24 * 3600);
@@ -112,7 +112,8 @@ impl Engine {
             }
             None => {
                 let id = found.id;
-                let incident = Incident { state: State::Firing, opened_at: self.now, deadline: Some(deadline), ..found };
+                let incident =
+                    Incident { state: State::Firing, opened_at: self.now, deadline: Some(deadline), ..found };
                 self.firing += 1;
                 self.add(place, incident);
                 self.announce(id, Transition::Opened);
@@ -128,7 +129,12 @@ impl Engine {
         self.dirty_counters = true;
         self.dirty_incidents.insert(id);
         if let Some(deadline) = incident.deadline {
-            self.timers.set(Timer { at: deadline, rule: place, stream: incident.stream.clone(), due: Due::Deadline(id) });
+            self.timers.set(Timer {
+                at: deadline,
+                rule: place,
+                stream: incident.stream.clone(),
+                due: Due::Deadline(id),
+            });
         }
         self.cell(&incident.stream).add(place, id);
         self.incidents.insert(id, incident);

@@ -17,6 +17,7 @@ mod judge;
 mod limit;
 mod sessions;
 mod state;
+pub use state::LoadError;
 mod timers;
 mod window;
 

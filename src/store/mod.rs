@@ -10,10 +10,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
-use crate::model::Entry;
 use crate::model::{
-    Attempt, ChannelName, Cursor, Delivery, DeliveryId, Group, GroupId, Incident, Message, NewEntry, Notification, Seq,
-    Timestamp,
+    Attempt, ChannelName, Cursor, Delivery, DeliveryId, EngineChanges, EngineState, Entry, Group, GroupId, Incident,
+    Message, NewEntry, Notification, Seq, Timestamp,
 };
 
 /// A stretch of work that one owner does at a time.
@@ -32,28 +31,6 @@ pub struct Lease {
     pub shard: Shard,
     /// Rises by one with every open.
     pub epoch: u64,
-}
-
-/// Durable state that the engine keeps per key and the store does not look into.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keyed {
-    /// What kind of thing, `stream` for example.
-    pub kind: &'static str,
-    /// Its key.
-    pub key: String,
-    /// JSON, or `None` to forget it.
-    pub value: Option<String>,
-}
-
-/// What an opened engine shard goes on from.
-#[derive(Debug, Default)]
-pub struct EngineState {
-    /// Incidents that are pending or firing, and the resolved ones of groups listed here.
-    pub incidents: Vec<Incident>,
-    /// Groups not yet forgotten.
-    pub groups: Vec<Group>,
-    /// Keyed state: (kind, key, JSON).
-    pub keyed: Vec<(String, String, String)>,
 }
 
 /// What an opened channel shard goes on from.
@@ -85,6 +62,9 @@ pub struct Opened {
     pub cursor: Cursor,
     /// What it knew then.
     pub state: State,
+    /// The last moment at which the store is known to have taken inputs before it was started: the later of the
+    /// engine's cursor and the journal's last stamp; zero in a new folder. From then until the start nobody listened.
+    pub last_alive: Timestamp,
 }
 
 /// Inputs, by kind of shard.
@@ -103,33 +83,6 @@ pub struct Batch {
     pub items: Items,
     /// No later entry will be stamped earlier than this: timers may run up to here.
     pub watermark: Timestamp,
-}
-
-/// What an engine commit changes.
-#[derive(Clone, Debug, Default)]
-pub struct EngineChanges {
-    /// Incidents as they are now.
-    pub incidents: Vec<Incident>,
-    /// Groups as they are now.
-    pub groups: Vec<Group>,
-    /// Groups whose members need not be loaded any more; they stay readable.
-    pub forgotten: Vec<GroupId>,
-    /// Keyed state.
-    pub keyed: Vec<Keyed>,
-    /// New outbox rows.
-    pub outbox: Vec<Notification>,
-}
-
-impl EngineChanges {
-    /// Whether there is nothing to keep but the cursor.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.incidents.is_empty()
-            && self.groups.is_empty()
-            && self.forgotten.is_empty()
-            && self.keyed.is_empty()
-            && self.outbox.is_empty()
-    }
 }
 
 /// What a channel commit changes.

@@ -76,8 +76,13 @@ struct Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let gap = prop_oneof![6 => 0u64..8, 2 => 8u64..120, 1 => 120u64..2500];
-    let step = (gap, 0u64..50, 0u8..3, 0u8..3, 0u8..8)
-        .prop_map(|(gap, lag, stream, session, what)| Step { gap, lag, stream, session, what });
+    let step = (gap, 0u64..50, 0u8..3, 0u8..3, 0u8..8).prop_map(|(gap, lag, stream, session, what)| Step {
+        gap,
+        lag,
+        stream,
+        session,
+        what,
+    });
     prop::collection::vec(step, 1..120)
 }
 

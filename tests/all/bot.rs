@@ -1,0 +1,183 @@
+//! The real binary on real ports, and a webhook that keeps what it is told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use md5::{Digest, Md5};
+use poem::endpoint::make;
+use poem::listener::{Acceptor, Listener, TcpListener};
+use poem::{IntoResponse, Server};
+use tokio::sync::Notify;
+
+/// A running `pushwatch serve`; killed when dropped.
+pub(crate) struct Bot {
+    child: Child,
+    listen: String,
+    admin: String,
+    data: std::path::PathBuf,
+}
+
+impl Bot {
+    /// Starts on free ports with `rules.yaml` and `data` in this folder, and waits for the line that says ready.
+    pub(crate) async fn start(folder: &Path) -> Bot {
+        let data = folder.join("data");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pushwatch"))
+            .arg("serve")
+            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .arg("--config")
+            .arg(folder.join("rules.yaml"))
+            .arg("--data-dir")
+            .arg(&data)
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(std::fs::File::create(folder.join("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let ready = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line).unwrap();
+            line
+        });
+        let line = tokio::time::timeout(Duration::from_secs(30), ready).await.expect("ready in time").unwrap();
+        let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        let mut words = line.split_whitespace();
+        assert_eq!(words.next(), Some("ready"), "{line:?}\n{}", log());
+        let listen = words.next().and_then(|word| word.strip_prefix("listen=")).unwrap().to_owned();
+        let admin = words.next().and_then(|word| word.strip_prefix("admin=")).unwrap().to_owned();
+        Bot { child, listen, admin, data }
+    }
+
+    /// Where callbacks go.
+    pub(crate) fn callback_url(&self) -> String {
+        format!("{}/callback", self.listen)
+    }
+
+    /// An admin page's text.
+    pub(crate) async fn admin(&self, path: &str) -> (u16, String) {
+        let answer = reqwest::get(format!("{}{path}", self.admin)).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// What is counted.
+    pub(crate) async fn metrics(&self) -> String {
+        self.admin("/metrics").await.1
+    }
+
+    /// The streams of all callbacks in the journal, as `export` prints them beside the running server.
+    pub(crate) fn export(&self) -> Vec<String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_pushwatch"))
+            .args(["export", "--data-dir"])
+            .arg(&self.data)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let stream = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["body"]["stream_id"].as_str().unwrap().to_owned()
+        };
+        lines.lines().map(stream).collect()
+    }
+
+    /// Kills it with -9.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end and waits until it has.
+    pub(crate) fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Bot {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A signed push error about a stream, as the cloud sends it.
+pub(crate) fn callback(key: &str, stream: &str) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let t = now / 1000 + 600;
+    let sign = hex::encode(Md5::digest(format!("{key}{t}")));
+    let stream = serde_json::Value::from(stream);
+    format!(
+        r#"{{"abnormal_event":[{{"count":1,"detail":[{{"desc":"gop too large","occur_time":{now}}}],"type":16}}],
+        "appid":1,"data_time":{now},"domain":"push.example.com","event_type":321,"path":"live","report_interval":5000,
+        "sequence":"1","stream_id":{stream},"stream_param":"txSecret=hidden&txTime=1","sign":"{sign}","t":{t}}}"#
+    )
+}
+
+/// A webhook that answers 200 and keeps which streams it heard of.
+pub(crate) struct Keeper {
+    address: SocketAddr,
+    heard: Arc<Heard>,
+}
+
+#[derive(Default)]
+struct Heard {
+    streams: Mutex<BTreeMap<String, usize>>,
+    bodies: Mutex<Vec<String>>,
+    news: Notify,
+}
+
+impl Keeper {
+    /// Listens on a free port.
+    pub(crate) async fn start() -> Keeper {
+        let heard = Arc::new(Heard::default());
+        let keep = Arc::clone(&heard);
+        let endpoint = make(move |mut request: poem::Request| {
+            let keep = Arc::clone(&keep);
+            async move {
+                let body = request.take_body().into_string().await.unwrap();
+                let json: serde_json::Value = serde_json::from_str(&body).unwrap();
+                let stream = json["facts"]["stream"].as_str().unwrap_or_default().to_owned();
+                *keep.streams.lock().unwrap().entry(stream).or_default() += 1;
+                keep.bodies.lock().unwrap().push(body);
+                keep.news.notify_waiters();
+                "ok".into_response()
+            }
+        });
+        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
+        let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
+        tokio::spawn(Server::new_with_acceptor(acceptor).run(endpoint));
+        Keeper { address, heard }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Everything it was sent.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.heard.bodies.lock().unwrap().clone()
+    }
+
+    /// Waits until it has heard of all these streams, or its patience ends; says how often it heard of each.
+    pub(crate) async fn wait_for(&self, streams: &BTreeSet<String>, patience: Duration) -> BTreeMap<String, usize> {
+        let all = async {
+            loop {
+                let news = self.heard.news.notified();
+                if streams.iter().all(|stream| self.heard.streams.lock().unwrap().contains_key(stream)) {
+                    return;
+                }
+                news.await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, all).await;
+        self.heard.streams.lock().unwrap().clone()
+    }
+}
