@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::Condition;
 use crate::model::{AbnormalType, Catalogue, Channel, ChannelName, Door, EventKind, Severity};
 
 /// A token bucket: `burst` at once, one more every `every`.
@@ -17,10 +18,6 @@ pub struct RateLimit {
     /// Time in which one token comes back.
     pub every: Duration,
 }
-
-/// A condition of `where`, typed. All of a rule's conditions must hold.
-#[derive(Clone, Debug)]
-pub enum Condition {}
 
 /// From which sum on a rule fires, and how bad that is.
 #[derive(Clone, Debug, PartialEq, Eq)]

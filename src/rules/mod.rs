@@ -1,4 +1,77 @@
-//! rules.yaml: shapes as written, and the compiled set that is used.
+//! rules.yaml: read with every mistake found at once, compiled into the set that the engine judges by.
+//!
+//! [`load`] goes three steps: `document` makes a tree in which everything knows its place, `env` resolves references
+//! to the environment and to secret files, `compile` turns it into a [`RuleSet`]. All three note mistakes and go on.
 
 pub mod compiled;
-pub use compiled::{Condition, Plan, RateLimit, Rule, RuleSet};
+pub use compiled::{Plan, RateLimit, Rule, RuleSet};
+
+pub mod condition;
+pub use condition::Condition;
+
+mod matching;
+
+pub mod diagnostic;
+pub use diagnostic::Diagnostic;
+
+mod compile;
+
+mod shape;
+
+mod reading;
+
+mod env;
+
+mod duration;
+
+mod mask;
+
+mod document;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use md5::{Digest, Md5};
+
+use diagnostic::Mistakes;
+
+/// Reads and compiles a rules file.
+///
+/// `file_name` is for the mistakes, and its folder is where relative secret files are looked for; `env` is asked for
+/// each environment variable that the file refers to.
+///
+/// # Errors
+///
+/// Every mistake found, by place, at least one. None of them shows a secret.
+pub fn load(
+    text: &str,
+    file_name: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<RuleSet, Vec<Diagnostic>> {
+    if text.len() > document::MAX_BYTES {
+        let limit = document::MAX_BYTES / 1024;
+        return Err(vec![Diagnostic::about_file(file_name, format!("the file is larger than {limit} KiB"))]);
+    }
+    let mut mistakes = Mistakes::default();
+    let mut root = match document::parse(text) {
+        Ok(root) => root,
+        Err(error) => {
+            let at = error.at..error.at;
+            match error.hint {
+                Some(hint) => mistakes.add_hinted(&at, error.message, hint),
+                None => mistakes.add(&at, error.message),
+            }
+            return Err(mistakes.into_diagnostics(file_name, text, &mask::guess(text)));
+        }
+    };
+    let secrets = mask::find(&root);
+    let folder = Path::new(file_name).parent().unwrap_or(Path::new(""));
+    env::resolve(&mut root, &env::Sources { variable: env, folder }, &mut mistakes);
+    let hash = hex::encode(Md5::digest(text.as_bytes()));
+    match compile::compile(&root, hash, &mut mistakes) {
+        Some(rules) => Ok(rules),
+        None => Err(mistakes.into_diagnostics(file_name, text, &secrets)),
+    }
+}

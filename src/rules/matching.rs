@@ -1,0 +1,58 @@
+//! Whether an event is one that a rule listens to, and for how much it counts. Pure; allocates nothing.
+
+use std::time::Duration;
+
+use super::{Condition, Rule, RuleSet};
+use crate::model::{Abnormal, Event, EventKind};
+
+/// Added to the longest window when it is rebuilt from the journal: a late report's time may lie before the
+/// window's edge although it was received inside.
+const LATE: Duration = Duration::from_secs(60);
+
+impl Rule {
+    /// Whether the event satisfies the rule's `on`, `types` and `where`.
+    ///
+    /// Of a push error, `matched` then holds the index of each entry of `event.abnormal` that counts, in order, and
+    /// its amount (at least 1); of other kinds it is empty and the amount is 1. Whatever was in it is removed.
+    ///
+    /// An entry's amount is its `count`. With a condition on `value` only the listed details that satisfy it count:
+    /// `count` if all do, else as many as do, though never more than `count`.
+    #[must_use]
+    pub fn matches(&self, event: &Event, matched: &mut Vec<(usize, u64)>) -> bool {
+        matched.clear();
+        if event.kind != self.on || !self.conditions.iter().all(|condition| condition.holds(event)) {
+            return false;
+        }
+        if self.on != EventKind::PushError {
+            return true;
+        }
+        let amounts = event.abnormal.iter().enumerate().map(|(index, entry)| (index, self.amount(entry)));
+        matched.extend(amounts.filter(|(_, amount)| *amount > 0));
+        !matched.is_empty()
+    }
+
+    fn amount(&self, entry: &Abnormal) -> u64 {
+        let listed = self.types.is_empty() || self.types.binary_search(&entry.kind).is_ok();
+        if !listed || !self.conditions.iter().all(|condition| condition.holds_of_entry(entry)) {
+            return 0;
+        }
+        let count = u64::from(entry.count.max(1));
+        if !self.conditions.iter().any(Condition::is_on_value) {
+            return count;
+        }
+        let satisfies = |value| self.conditions.iter().all(|condition| condition.holds_of_value(entry, value));
+        let satisfied = entry.details.iter().filter(|detail| satisfies(detail.value)).count();
+        match satisfied {
+            all if all == entry.details.len() && all > 0 => count,
+            some => count.min(some as u64),
+        }
+    }
+}
+
+impl RuleSet {
+    /// How far back the journal has to be read to rebuild every window.
+    #[must_use]
+    pub fn lookback(&self) -> Duration {
+        self.rules.iter().filter_map(|rule| rule.within).max().unwrap_or(Duration::ZERO) + LATE
+    }
+}
