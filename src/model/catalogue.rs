@@ -75,8 +75,13 @@ impl Catalogue {
     /// The unit of a type's values; `None` for unknown types and those that are not measured.
     #[must_use]
     pub fn unit(kind: AbnormalType) -> Option<Unit> {
-        let _ = kind;
-        unimplemented!()
+        match kind.0 {
+            1..=4 | 6 | 7 | 12 => Some(Unit::Milliseconds),
+            5 => Some(Unit::Bytes),
+            15 => Some(Unit::Fps),
+            16 => Some(Unit::Seconds),
+            _ => None,
+        }
     }
 
     /// What to say about a push that ended with this errcode.
