@@ -33,6 +33,12 @@ impl Clock {
         wall()
     }
 
+    /// A start to measure from, finer than a millisecond. It tells how long something takes, never what time it is.
+    #[must_use]
+    pub fn stopwatch(&self) -> Instant {
+        instant()
+    }
+
     /// Moves the steady time up to `at` if it is behind: called once at start with the journal's last time, so
     /// that time goes on where it was even if the wall clock has been set back since.
     pub fn not_before(&self, at: Timestamp) {

@@ -1,1 +1,70 @@
-//! The cloud's door: body limit, signature, wire types to events.
+//! The cloud's door: takes callbacks at the public listener, verifies, masks and normalises them, and answers 200
+//! only after the journal has them.
+//!
+//! A body's way is fixed by types: [`wire::Callback`] (read) → [`signature::Verified`] (let in) → [`mask::Masked`]
+//! (without secrets) → [`Event`] and the journal's copy. No step can be left out.
+
+mod body;
+mod event;
+mod handler;
+mod mask;
+mod measure;
+mod refusal;
+mod scan;
+mod signature;
+mod sources;
+mod tally;
+mod wire;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::model::{Door, Event, NewEntry, Timestamp};
+use crate::store::{Appended, StoreError};
+
+pub use handler::endpoint;
+pub use refusal::Refusal;
+
+/// The door's view of the core: a place where an entry is kept for good.
+pub trait Journal: Send + Sync {
+    /// Keeps an entry; resolves once it is on disk.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being kept; the caller is then told to come again.
+    fn append(&self, entry: NewEntry) -> BoxFuture<'_, Result<Appended, StoreError>>;
+}
+
+/// Everything the door needs.
+pub struct Ingest {
+    door: Arc<Door>,
+    journal: Arc<dyn Journal>,
+    clock: Arc<Clock>,
+    metrics: Arc<Metrics>,
+    refusals: tally::Refusals,
+}
+
+impl Ingest {
+    /// A door with these settings that leads to this journal.
+    #[must_use]
+    pub fn new(door: Arc<Door>, journal: Arc<dyn Journal>, clock: Arc<Clock>, metrics: Arc<Metrics>) -> Ingest {
+        Ingest { door, journal, clock, metrics, refusals: tally::Refusals::default() }
+    }
+}
+
+/// What becomes of a body: the event and the journal's copy of it, or the reason why not. Pure; `now` is the wall's time.
+///
+/// # Errors
+/// [`Refusal`], in the order: malformed, unsigned, bad signature, expired.
+pub fn admit(door: &Door, body: &[u8], now: Timestamp) -> Result<(Event, Bytes), Refusal> {
+    let callback = wire::Callback::parse(body)?;
+    let verified = signature::verify(door, callback, now)?;
+    let masked = mask::mask(verified);
+    Ok((event::read(&masked), masked.into_body()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -80,15 +80,3 @@ pub struct RuleSet {
     /// Channels that hear about pushwatch itself.
     pub notify: Vec<ChannelName>,
 }
-
-impl Rule {
-    /// Whether an event matches, and how many occurrences each of its abnormal entries adds.
-    pub fn matches(&self, event: &crate::model::Event, matched: &mut Vec<(usize, u64)>) -> bool {
-        for (at, abnormal) in event.abnormal.iter().enumerate() {
-            if self.types.is_empty() || self.types.contains(&abnormal.kind) {
-                matched.push((at, u64::from(abnormal.count)));
-            }
-        }
-        event.kind != EventKind::PushError || !matched.is_empty()
-    }
-}

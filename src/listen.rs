@@ -1,1 +1,0 @@
-//! The accept loop: hyper connections with time and number limits that drive poem endpoints.
