@@ -21,14 +21,14 @@
 //!
 //! | room | knows |
 //! | --- | --- |
-//! | `model`, `clock`, `metrics` | nobody (`metrics` knows `model`) |
+//! | `model`, `clock`, `metrics` | nobody (`clock` and `metrics` know `model`) |
 //! | `rules` | `model` |
 //! | `engine` | `model`, `rules` |
 //! | `store`, `render` | `model` (`store` also `clock` and `metrics`) |
 //! | `core` | `model`, `rules`, `engine`, `store`, `clock`, `metrics` |
 //! | `deliver` | `model`, `render`, `store`, `clock`, `metrics` |
 //! | `listen` | `metrics` |
-//! | `ingest`, `admin` | `model`, `core`'s handle, `listen`, `clock`, `metrics` |
+//! | `ingest`, `admin` | `model`, `core`'s handle, `listen`, `clock`, `metrics` (`ingest` also what `store` answers) |
 //! | `config` | `model`; the only reader of the environment |
 //! | `app` | all but `cli` |
 //! | `cli` | what it runs |

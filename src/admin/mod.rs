@@ -1,1 +1,117 @@
-//! The operators' door: health and metrics.
+//! The operators' door: `/healthz`, `/readyz` and `/metrics` behind a token where one is set.
+//!
+//! It binds loopback unless told otherwise, and then [`guard`] demands a token.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use poem::http::{Method, StatusCode, header};
+use poem::{Endpoint, Request, Response};
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+
+use crate::metrics::Metrics;
+
+mod ready;
+pub use ready::{Part, Readiness};
+
+/// What the operators' door serves, and to whom.
+#[derive(Debug)]
+pub struct Admin {
+    /// What `/metrics` shows.
+    pub metrics: Arc<Metrics>,
+    /// What `/readyz` shows.
+    pub ready: Arc<Readiness>,
+    /// Demanded as `Authorization: Bearer …` on every path if set.
+    pub token: Option<SecretString>,
+}
+
+/// The door would be open to the network without a token.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the admin address {0} can be reached from other machines, so it needs a token: set PUSHWATCH_ADMIN_TOKEN, \
+     or listen on 127.0.0.1"
+)]
+pub struct OpenDoor(pub SocketAddr);
+
+/// Whether the admin listener may bind `address` with this token. Pure.
+///
+/// # Errors
+/// [`OpenDoor`] if the address is not loopback and there is no token, or an empty one.
+pub fn guard(address: SocketAddr, token: Option<&SecretString>) -> Result<(), OpenDoor> {
+    let has_token = token.is_some_and(|token| !token.expose_secret().is_empty());
+    if has_token || address.ip().to_canonical().is_loopback() { Ok(()) } else { Err(OpenDoor(address)) }
+}
+
+/// The poem endpoint of the admin listener. Unknown paths get a bare 404.
+pub fn endpoint(admin: Arc<Admin>) -> impl Endpoint {
+    Operators(admin)
+}
+
+struct Operators(Arc<Admin>);
+
+impl Endpoint for Operators {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        Ok(self.0.answer(&request))
+    }
+}
+
+impl Admin {
+    fn answer(&self, request: &Request) -> Response {
+        if !self.lets_in(request) {
+            return Response::builder()
+                .status(StatusCode::UNAUTHORIZED)
+                .header(header::WWW_AUTHENTICATE, "Bearer")
+                .body(());
+        }
+        let page: fn(&Admin, &Request) -> Response = match request.uri().path() {
+            "/healthz" => |_, _| text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned()),
+            "/readyz" => |admin, _| admin.readyz(),
+            "/metrics" => Admin::metrics,
+            _ => return StatusCode::NOT_FOUND.into(),
+        };
+        match *request.method() {
+            Method::GET | Method::HEAD => page(self, request),
+            _ => Response::builder().status(StatusCode::METHOD_NOT_ALLOWED).header(header::ALLOW, "GET, HEAD").body(()),
+        }
+    }
+
+    /// Compared in constant time; an empty token counts as none.
+    fn lets_in(&self, request: &Request) -> bool {
+        let Some(token) = self.token.as_ref().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty()) else {
+            return true;
+        };
+        let shown = request.header(header::AUTHORIZATION).and_then(|value| {
+            let (scheme, shown) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| shown.trim())
+        });
+        shown.is_some_and(|shown| bool::from(shown.as_bytes().ct_eq(token.as_bytes())))
+    }
+
+    fn readyz(&self) -> Response {
+        let status = if self.ready.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        text(status, "application/json", format!("{}\n", self.ready.to_json()))
+    }
+
+    /// The encoder writes OpenMetrics: given as such to who asks for it (Prometheus does), and to all others as
+    /// Prometheus' older text format, in which the end mark has no place.
+    fn metrics(&self, request: &Request) -> Response {
+        let mut body = self.metrics.text();
+        if request.header(header::ACCEPT).is_some_and(|accept| accept.contains("application/openmetrics-text")) {
+            return text(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", body);
+        }
+        if let Some(end) = body.strip_suffix("# EOF\n").map(str::len) {
+            body.truncate(end);
+        }
+        text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", body)
+    }
+}
+
+fn text(status: StatusCode, content_type: &'static str, body: String) -> Response {
+    Response::builder().status(status).content_type(content_type).body(body)
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,9 @@
 //! The engine is one kind of shard, fed by the journal; every channel is a shard of the other kind, fed by the
 //! outbox that the engine's commits fill.
 
+mod scan;
+pub use scan::Scan;
+
 use std::sync::Arc;
 use std::time::Duration;
 

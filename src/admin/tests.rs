@@ -1,0 +1,105 @@
+//! What the operators' door answers, to whom.
+
+use poem::test::{TestClient, TestResponse};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn admin(token: Option<&str>) -> Arc<Admin> {
+    Arc::new(Admin {
+        metrics: Arc::new(Metrics::new()),
+        ready: Arc::new(Readiness::new()),
+        token: token.map(|token| SecretString::from(token.to_owned())),
+    })
+}
+
+async fn get(admin: &Arc<Admin>, path: &str) -> TestResponse {
+    TestClient::new(endpoint(Arc::clone(admin))).get(path).send().await
+}
+
+async fn get_with(admin: &Arc<Admin>, path: &str, authorization: &str) -> StatusCode {
+    let client = TestClient::new(endpoint(Arc::clone(admin)));
+    client.get(path).header("authorization", authorization).send().await.0.status()
+}
+
+#[tokio::test]
+async fn ready_only_when_every_part_is() {
+    let admin = admin(None);
+    let response = get(&admin, "/readyz").await;
+    response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+    admin.ready.on(Part::Store);
+    admin.ready.on(Part::Rules);
+    admin.ready.off(Part::Engine, "12 callbacks behind");
+    let response = get(&admin, "/readyz").await;
+    response.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+    response.assert_content_type("application/json");
+    let body: Value = serde_json::from_str(&response.0.into_body().into_string().await.unwrap()).unwrap();
+    assert_eq!(body, json!({"ready": false, "store": "ok", "engine": "12 callbacks behind", "rules": "ok"}));
+    admin.ready.on(Part::Engine);
+    get(&admin, "/readyz").await.assert_status_is_ok();
+    admin.ready.off(Part::Store, "disk full");
+    get(&admin, "/readyz").await.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn metrics_are_prometheus_text_and_open_metrics_for_who_asks() {
+    let admin = admin(None);
+    let response = get(&admin, "/metrics").await;
+    response.assert_status_is_ok();
+    response.assert_content_type("text/plain; version=0.0.4; charset=utf-8");
+    let body = response.0.into_body().into_string().await.unwrap();
+    assert!(body.contains("pushwatch_callbacks_total{outcome=\"accepted\"} 0"), "{body}");
+    assert!(!body.contains("# EOF"), "{body}");
+    assert!(body.ends_with('\n'));
+    let client = TestClient::new(endpoint(admin));
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5";
+    let response = client.get("/metrics").header("accept", accept).send().await;
+    response.assert_content_type("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(response.0.into_body().into_string().await.unwrap().ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn alive_even_when_not_ready_and_silent_elsewhere() {
+    let admin = admin(None);
+    get(&admin, "/healthz").await.assert_status_is_ok();
+    for path in ["/", "/callback", "/metrics/", "/healthz2"] {
+        let response = get(&admin, path).await;
+        response.assert_status(StatusCode::NOT_FOUND);
+        assert!(response.0.headers().get("server").is_none());
+        response.assert_text("").await;
+    }
+    let client = TestClient::new(endpoint(admin));
+    client.post("/metrics").send().await.assert_status(StatusCode::METHOD_NOT_ALLOWED);
+    client.head("/readyz").send().await.assert_status(StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_token_is_demanded_on_every_path_and_only_the_whole_one_opens() {
+    let admin = admin(Some("s3cret"));
+    for path in ["/healthz", "/readyz", "/metrics", "/nowhere"] {
+        let response = get(&admin, path).await;
+        response.assert_status(StatusCode::UNAUTHORIZED);
+        response.assert_header("www-authenticate", "Bearer");
+    }
+    for wrong in ["Bearer", "Bearer ", "Bearer s3cre", "Bearer s3crett", "Basic s3cret", "s3cret"] {
+        assert_eq!(get_with(&admin, "/healthz", wrong).await, StatusCode::UNAUTHORIZED, "{wrong}");
+    }
+    assert_eq!(get_with(&admin, "/healthz", "Bearer s3cret").await, StatusCode::OK);
+    assert_eq!(get_with(&admin, "/healthz", "bearer s3cret").await, StatusCode::OK);
+    assert!(!format!("{admin:?}").contains("s3cret"));
+}
+
+#[test]
+fn no_address_of_the_network_without_a_token() {
+    let token = SecretString::from("s3cret".to_owned());
+    let empty = SecretString::from(String::new());
+    for open in ["0.0.0.0:8081", "10.0.0.1:8081", "[::]:8081", "[::ffff:10.0.0.1]:8081"] {
+        let open: SocketAddr = open.parse().unwrap();
+        assert_eq!(guard(open, None), Err(OpenDoor(open)));
+        assert_eq!(guard(open, Some(&empty)), Err(OpenDoor(open)));
+        assert_eq!(guard(open, Some(&token)), Ok(()));
+    }
+    for closed in ["127.0.0.1:8081", "127.9.9.9:0", "[::1]:8081", "[::ffff:127.0.0.1]:8081"] {
+        assert_eq!(guard(closed.parse().unwrap(), None), Ok(()));
+    }
+}

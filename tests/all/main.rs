@@ -1,0 +1,5 @@
+//! One binary for all integration tests, so that they link once.
+
+#![expect(clippy::unwrap_used, reason = "a test that can not go on shall fail")]
+
+mod house;
