@@ -7,7 +7,7 @@ use crate::rules::Rule;
 
 /// Places of rules in the file, by kind of event and abnormal type.
 #[derive(Clone, Debug, Default)]
-pub struct Index {
+pub(super) struct Index {
     /// Push error rules by abnormal type; a rule with several types stands under each.
     by_type: HashMap<AbnormalType, Vec<u32>, foldhash::fast::FixedState>,
     /// Push error rules for every type.
@@ -19,7 +19,7 @@ pub struct Index {
 impl Index {
     /// Indexes rules by their place.
     #[must_use]
-    pub fn new(rules: &[Rule]) -> Index {
+    pub(super) fn new(rules: &[Rule]) -> Index {
         let mut index = Index::default();
         for (place, rule) in (0u32..).zip(rules) {
             match (rule.on, rule.types.as_slice()) {
@@ -36,7 +36,7 @@ impl Index {
     }
 
     /// Puts the places of rules that may match into `places`, ascending and without repeats.
-    pub fn candidates(&self, event: &Event, places: &mut Vec<u32>) {
+    pub(super) fn candidates(&self, event: &Event, places: &mut Vec<u32>) {
         places.clear();
         match event.kind {
             EventKind::PushError => {

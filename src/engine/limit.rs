@@ -42,7 +42,7 @@ type Limiter = RateLimiter<StreamName, HashMapStateStore<StreamName>, HandClock,
 /// governor's state can't be written down, so [`Buckets::take`] also says when the bucket will be full again. That
 /// time is all there is to a bucket: [`Buckets::refill`] puts it back after a restart.
 #[derive(Debug)]
-pub struct Buckets {
+pub(super) struct Buckets {
     limit: RateLimit,
     clock: HandClock,
     limiter: Limiter,
@@ -51,7 +51,7 @@ pub struct Buckets {
 impl Buckets {
     /// Full buckets.
     #[must_use]
-    pub fn new(limit: RateLimit) -> Buckets {
+    pub(super) fn new(limit: RateLimit) -> Buckets {
         // A period of zero would mean no limit at all; a millisecond is the engine's resolution.
         let every = limit.every.max(std::time::Duration::from_millis(1));
         let limit = RateLimit { every, ..limit };
@@ -66,7 +66,7 @@ impl Buckets {
     ///
     /// # Errors
     /// Without one: when the next will be there.
-    pub fn take(&self, key: &StreamName, now: Timestamp) -> Result<(), Timestamp> {
+    pub(super) fn take(&self, key: &StreamName, now: Timestamp) -> Result<(), Timestamp> {
         self.clock.set(now);
         self.limiter.check_key(key).map_err(|not_until| {
             let wait = not_until.wait_time_from(Nanos::from(nanos(now)));
@@ -78,12 +78,12 @@ impl Buckets {
 
     /// When a bucket is full again after a token was taken `now`, if it was going to be full at `full_at` before.
     #[must_use]
-    pub fn full_again(&self, full_at: Timestamp, now: Timestamp) -> Timestamp {
+    pub(super) fn full_again(&self, full_at: Timestamp, now: Timestamp) -> Timestamp {
         full_at.max(now) + self.limit.every
     }
 
     /// Makes the bucket of `key` be full at `full_at`, as it was before the restart.
-    pub fn refill(&self, key: &StreamName, full_at: Timestamp, now: Timestamp) {
+    pub(super) fn refill(&self, key: &StreamName, full_at: Timestamp, now: Timestamp) {
         let every = self.limit.every;
         let missing = full_at.since(now).as_millis().div_ceil(every.as_millis());
         let tokens = u32::try_from(missing).unwrap_or(u32::MAX).min(self.limit.burst.get());
@@ -96,22 +96,10 @@ impl Buckets {
     }
 
     /// Gives back the memory of full buckets.
-    pub fn shrink(&self, now: Timestamp) {
+    pub(super) fn shrink(&self, now: Timestamp) {
         self.clock.set(now);
         self.limiter.retain_recent();
         self.limiter.shrink_to_fit();
-    }
-
-    /// Buckets held in memory.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.limiter.len()
-    }
-
-    /// Whether none is held.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.limiter.is_empty()
     }
 }
 
@@ -152,10 +140,10 @@ mod tests {
         for n in 0..1000 {
             assert_eq!(buckets.take(&stream(&n.to_string()), T0), Ok(()));
         }
-        assert_eq!(buckets.len(), 1000);
+        assert_eq!(buckets.limiter.len(), 1000);
         // governor keeps a bucket for one period past being full.
         buckets.shrink(T0 + Duration::from_secs(121));
-        assert!(buckets.is_empty());
+        assert!(buckets.limiter.is_empty());
     }
 
     proptest! {

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::model::Timestamp;
 
 /// How long an ended session is known as ended: a late report of it opens nothing.
-pub const ENDED_MEMORY: Duration = Duration::from_secs(30 * 60);
+pub(super) const ENDED_MEMORY: Duration = Duration::from_secs(30 * 60);
 
 /// A session of which nothing was heard for this long is no longer taken for live: its end got lost.
-pub const LIVE_MEMORY: Duration = Duration::from_secs(24 * 3600);
+pub(super) const LIVE_MEMORY: Duration = Duration::from_secs(24 * 3600);
 
 /// The time a session was last heard of is kept in steps of this, so that it need not be written at each report.
 const SEEN_STEP: Duration = Duration::from_secs(3600);
@@ -38,7 +38,7 @@ struct Session {
 
 /// What a report's session was before the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub(super) enum Standing {
     /// Live, or not heard of before, or the callback names none.
     Open,
     /// Ended already: whatever is still said of it is late.
@@ -48,14 +48,14 @@ pub enum Standing {
 /// The sessions of one stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Sessions {
+pub(super) struct Sessions {
     list: Vec<Session>,
 }
 
 impl Sessions {
     /// A begin or a push error of this session was received. Returns its standing and whether this changed
     /// anything that must be kept.
-    pub fn heard(&mut self, id: Option<&str>, now: Timestamp) -> (Standing, bool) {
+    pub(super) fn heard(&mut self, id: Option<&str>, now: Timestamp) -> (Standing, bool) {
         let Some(id) = id else { return (Standing::Open, false) };
         match self.list.iter_mut().find(|s| *s.id == *id) {
             Some(session) if session.phase == Phase::Ended => {
@@ -84,7 +84,7 @@ impl Sessions {
 
     /// What a session is now, without taking note of it: for a replay.
     #[must_use]
-    pub fn standing(&self, id: Option<&str>, now: Timestamp) -> Standing {
+    pub(super) fn standing(&self, id: Option<&str>, now: Timestamp) -> Standing {
         let ended = |s: &&Session| s.phase == Phase::Ended && now < s.at + ENDED_MEMORY;
         match id.and_then(|id| self.list.iter().find(|s| *s.id == *id)).filter(ended) {
             Some(_) => Standing::Ended,
@@ -93,7 +93,7 @@ impl Sessions {
     }
 
     /// The end of this session was received; an end that names no session ends all. Returns its standing before.
-    pub fn ended(&mut self, id: Option<&str>, now: Timestamp) -> Standing {
+    pub(super) fn ended(&mut self, id: Option<&str>, now: Timestamp) -> Standing {
         let Some(id) = id else {
             for session in &mut self.list {
                 if session.phase == Phase::Live {
@@ -117,12 +117,12 @@ impl Sessions {
 
     /// Whether any session is live now.
     #[must_use]
-    pub fn any_live(&self, now: Timestamp) -> bool {
+    pub(super) fn any_live(&self, now: Timestamp) -> bool {
         self.list.iter().any(|s| s.phase == Phase::Live && now < s.at + LIVE_MEMORY)
     }
 
     /// Forgets what has no bearing any more; returns whether anything went.
-    pub fn prune(&mut self, now: Timestamp) -> bool {
+    pub(super) fn prune(&mut self, now: Timestamp) -> bool {
         let before = self.list.len();
         self.list.retain(|s| match s.phase {
             Phase::Live => now < s.at + LIVE_MEMORY + SLACK,
@@ -134,7 +134,7 @@ impl Sessions {
 
     /// Whether nothing is known.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 

@@ -6,7 +6,7 @@ use crate::model::{GroupId, IncidentId, StreamName, Timestamp};
 
 /// What falls due. Compared after due time, rule and stream, so that equal moments have an order too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Due {
+pub(super) enum Due {
     /// An incident's deadline: quiet long enough, grace over, or no word for too long.
     Deadline(IncidentId),
     /// A group held back may have its token.
@@ -19,35 +19,35 @@ pub enum Due {
 
 /// One timer. The field order is the order in which timers fire.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timer {
+pub(super) struct Timer {
     /// When.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// Place of the rule in the file; groups come after all rules.
-    pub rule: u32,
+    pub(super) rule: u32,
     /// The key.
-    pub stream: StreamName,
+    pub(super) stream: StreamName,
     /// What.
-    pub due: Due,
+    pub(super) due: Due,
 }
 
 /// Place of timers that belong to no rule.
-pub const NO_RULE: u32 = u32::MAX;
+pub(super) const NO_RULE: u32 = u32::MAX;
 
 /// All timers. A timer is never moved: when it fires, its owner looks whether the time has come and sets it again
 /// for later if not. So a report that only prolongs an incident touches no timer.
 #[derive(Clone, Debug, Default)]
-pub struct Timers {
+pub(super) struct Timers {
     set: BTreeSet<Timer>,
 }
 
 impl Timers {
     /// Sets a timer.
-    pub fn set(&mut self, timer: Timer) {
+    pub(super) fn set(&mut self, timer: Timer) {
         self.set.insert(timer);
     }
 
     /// Takes the first timer that is due.
-    pub fn pop(&mut self, now: Timestamp) -> Option<Timer> {
+    pub(super) fn pop(&mut self, now: Timestamp) -> Option<Timer> {
         match self.set.first() {
             Some(first) if first.at <= now => self.set.pop_first(),
             Some(_) | None => None,
@@ -56,12 +56,7 @@ impl Timers {
 
     /// When the next one falls due.
     #[must_use]
-    pub fn next(&self) -> Option<Timestamp> {
+    pub(super) fn next(&self) -> Option<Timestamp> {
         self.set.first().map(|timer| timer.at)
-    }
-
-    /// Forgets all.
-    pub fn clear(&mut self) {
-        self.set.clear();
     }
 }

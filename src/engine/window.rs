@@ -8,7 +8,7 @@ use crate::model::Timestamp;
 /// How much later than its time a report may be received and still count: a report is remembered for the
 /// window's width and this, by the time of reception. It makes "what is remembered" a function of the journal's
 /// last stretch alone, so that a replay of that stretch gives the same window.
-pub const LATENESS: Duration = Duration::from_secs(60);
+pub(super) const LATENESS: Duration = Duration::from_secs(60);
 
 /// Reports kept at most, whatever the threshold: beyond it the oldest go.
 const MAX_REPORTS: usize = 10_000;
@@ -23,16 +23,16 @@ struct Report {
 
 /// What a window says after a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub(super) struct Reading {
     /// Sum over the window that ends at the newest report; exact below the cap the window was asked for, and at
     /// least the cap above it.
-    pub sum: u64,
+    pub(super) sum: u64,
     /// Reports in that sum.
-    pub reports: u64,
+    pub(super) reports: u64,
     /// Time of the oldest report in it.
-    pub since: Timestamp,
+    pub(super) since: Timestamp,
     /// Whether the report was not older than all before it.
-    pub newest: bool,
+    pub(super) newest: bool,
 }
 
 /// Reports of one key, by time ascending.
@@ -41,13 +41,13 @@ pub struct Reading {
 /// older nor received earlier sum up to the cap (the rule's highest level): every later window with it in has
 /// those in too, so it can't lift any of them across a level. In order, that leaves at most `cap` reports.
 #[derive(Clone, Debug, Default)]
-pub struct Window {
+pub(super) struct Window {
     reports: VecDeque<Report>,
 }
 
 impl Window {
     /// Takes a report in and reads the window of width `within` that ends at the newest report.
-    pub fn observe(&mut self, time: Timestamp, received: Timestamp, amount: u64, width: Width) -> Reading {
+    pub(super) fn observe(&mut self, time: Timestamp, received: Timestamp, amount: u64, width: Width) -> Reading {
         let newest = self.newest(received, width.within).is_none_or(|newest| time >= newest);
         self.forget(received, width.within);
         let at = self.reports.partition_point(|r| r.time <= time);
@@ -62,14 +62,14 @@ impl Window {
 
     /// The time of the newest report still remembered.
     #[must_use]
-    pub fn newest(&self, received: Timestamp, within: Duration) -> Option<Timestamp> {
+    pub(super) fn newest(&self, received: Timestamp, within: Duration) -> Option<Timestamp> {
         let horizon = received - within - LATENESS;
         self.reports.iter().rev().find(|r| r.received > horizon).map(|r| r.time)
     }
 
     /// Whether nothing is remembered any more.
     #[must_use]
-    pub fn is_idle(&self, now: Timestamp, within: Duration) -> bool {
+    pub(super) fn is_idle(&self, now: Timestamp, within: Duration) -> bool {
         self.newest(now, within).is_none()
     }
 
@@ -113,11 +113,11 @@ impl Window {
 
 /// How wide a window is, and up to which sum it must be exact.
 #[derive(Clone, Copy, Debug)]
-pub struct Width {
+pub(super) struct Width {
     /// The window is `(newest - within, newest]`.
-    pub within: Duration,
+    pub(super) within: Duration,
     /// The rule's highest level.
-    pub cap: u64,
+    pub(super) cap: u64,
 }
 
 #[cfg(test)]

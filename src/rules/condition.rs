@@ -228,7 +228,9 @@ impl Condition {
         match self {
             Condition::Entry { field: EntryField::Count, test } => test.holds(f64::from(entry.count), None),
             Condition::Entry { field: EntryField::Type, test } => test.holds(f64::from(entry.kind.0), None),
-            Condition::Entry { field: EntryField::Value, .. } | Condition::Text { .. } | Condition::Number { .. } => true,
+            Condition::Entry { field: EntryField::Value, .. } | Condition::Text { .. } | Condition::Number { .. } => {
+                true
+            }
         }
     }
 

@@ -147,7 +147,9 @@ fn hint_for(text: &str, at: usize) -> Option<&'static str> {
     match text[at..].chars().next() {
         Some('>' | '|') => Some("quote the comparison: \">= 3s\""),
         Some('*' | '&' | '!' | '%' | '@' | '`') => Some("quote a value that begins with this sign"),
-        Some(':') => Some("a `: ` inside a value needs quotes; or the line is indented differently from its neighbours"),
+        Some(':') => {
+            Some("a `: ` inside a value needs quotes; or the line is indented differently from its neighbours")
+        }
         _ => None,
     }
 }
@@ -352,7 +354,8 @@ mod tests {
             format!("{text}a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 9].join(","))
         });
         let nested: String = (0..5000).map(|i| " ".repeat(i) + "a:\n").collect();
-        for bomb in [aliases, "[".repeat(5000), "{a: ".repeat(5000), "- ".repeat(5000), nested, "- a\n".repeat(1 << 18)] {
+        for bomb in [aliases, "[".repeat(5000), "{a: ".repeat(5000), "- ".repeat(5000), nested, "- a\n".repeat(1 << 18)]
+        {
             assert!(parse(&bomb).is_err());
         }
     }

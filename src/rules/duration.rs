@@ -125,7 +125,9 @@ mod tests {
 
     #[test]
     fn the_forms_people_write() {
-        for (text, secs) in [("90s", 90), ("10m", 600), ("1h", 3600), ("1d12h", 129_600), ("1w", 7 * DAY), (" 5m ", 300)] {
+        for (text, secs) in
+            [("90s", 90), ("10m", 600), ("1h", 3600), ("1d12h", 129_600), ("1w", 7 * DAY), (" 5m ", 300)]
+        {
             assert_eq!(parse(text), Ok(Duration::from_secs(secs)), "{text}");
         }
         assert_eq!(parse("1h 30m"), Ok(Duration::from_secs(5400)));

@@ -115,11 +115,7 @@ enum Missing {
     Value,
 }
 
-fn lookup(
-    name: &str,
-    default: Option<&str>,
-    variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<String, Missing> {
+fn lookup(name: &str, default: Option<&str>, variable: &dyn Fn(&str) -> Option<String>) -> Result<String, Missing> {
     let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) || !name.bytes().all(legal) {
         return Err(Missing::Name);

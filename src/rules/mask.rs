@@ -157,9 +157,9 @@ fn first_unsafe_value(line: &str) -> Keys {
             continue;
         }
         let before = line[..colon].trim_end().trim_end_matches(['"', '\'']);
-        let word_start = before.rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).map_or(0, |at| {
-            at + before[at..].chars().next().map_or(1, char::len_utf8)
-        });
+        let word_start = before
+            .rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
+            .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
         let word = &before[word_start..];
         if word.is_empty() || shape::is_secret(word) || !shape::is_known(word) {
             return Keys::Unsafe(colon + 1 + indent(rest));

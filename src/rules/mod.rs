@@ -45,11 +45,7 @@ use diagnostic::Mistakes;
 /// # Errors
 ///
 /// Every mistake found, by place, at least one. None of them shows a secret.
-pub fn load(
-    text: &str,
-    file_name: &str,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<RuleSet, Vec<Diagnostic>> {
+pub fn load(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<RuleSet, Vec<Diagnostic>> {
     if text.len() > document::MAX_BYTES {
         let limit = document::MAX_BYTES / 1024;
         return Err(vec![Diagnostic::about_file(file_name, format!("the file is larger than {limit} KiB"))]);

@@ -179,7 +179,11 @@ pub(super) fn duration(node: &Node, what: &str, bounds: Bounds, out: &mut Mistak
     match duration::parse(scalar.text).and_then(|duration| bounds.check(duration)) {
         Ok(duration) => Some(duration),
         Err(error) => {
-            out.add_hinted(scalar.span, format!("{what}: {} {error}", quote(scalar.written)), error.hint(scalar.written));
+            out.add_hinted(
+                scalar.span,
+                format!("{what}: {} {error}", quote(scalar.written)),
+                error.hint(scalar.written),
+            );
             None
         }
     }

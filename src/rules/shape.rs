@@ -69,14 +69,8 @@ pub(super) const TENCENT: Shape = Shape {
 };
 
 /// Keys of every channel.
-pub(super) const CHANNEL: &[Word] = &[
-    now("type"),
-    now("language"),
-    now("min_severity"),
-    now("fallback"),
-    now("timezone"),
-    later("allow"),
-];
+pub(super) const CHANNEL: &[Word] =
+    &[now("type"), now("language"), now("min_severity"), now("fallback"), now("timezone"), later("allow")];
 
 /// Keys that only channels of one type have, by `type`.
 pub(super) const CHANNEL_TYPES: [(&str, &[Word]); 5] = [

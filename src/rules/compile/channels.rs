@@ -100,7 +100,11 @@ fn slack(fields: &Fields<'_>, out: &mut Mistakes) -> Option<Target> {
     let api_url = api_url(fields, "https://slack.com/api", out);
     let door = match (fields.key("token"), fields.key("webhook_url")) {
         (Some(_), Some(webhook)) => {
-            out.add_hinted(webhook, "it has both `token` and `webhook_url`", "a bot token can do more: remove `webhook_url`");
+            out.add_hinted(
+                webhook,
+                "it has both `token` and `webhook_url`",
+                "a bot token can do more: remove `webhook_url`",
+            );
             None
         }
         (None, None) => {
@@ -110,7 +114,11 @@ fn slack(fields: &Fields<'_>, out: &mut Mistakes) -> Option<Target> {
         }
         (None, Some(_)) => {
             if let Some(channel) = fields.key("channel") {
-                out.add_hinted(channel, "`channel` has no effect with `webhook_url`", "the webhook posts to its own channel");
+                out.add_hinted(
+                    channel,
+                    "`channel` has no effect with `webhook_url`",
+                    "the webhook posts to its own channel",
+                );
             }
             address(fields, "webhook_url", out).map(|url| SlackDoor::Webhook { url })
         }

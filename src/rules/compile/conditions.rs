@@ -26,13 +26,7 @@ pub(super) fn compile(node: &Node, on: EventKind, types: &[AbnormalType], out: &
     fields.iter().filter_map(|(key, node)| condition(key, node, on, types, out)).collect()
 }
 
-fn condition(
-    key: &Key,
-    node: &Node,
-    on: EventKind,
-    types: &[AbnormalType],
-    out: &mut Mistakes,
-) -> Option<Condition> {
+fn condition(key: &Key, node: &Node, on: EventKind, types: &[AbnormalType], out: &mut Mistakes) -> Option<Condition> {
     let text = |field| Some((field, key.text.as_str()));
     let text = match key.text.as_str() {
         "stream" => text(TextField::Stream),
@@ -125,9 +119,7 @@ fn text_test(node: &Node, field: &str, depth: usize, out: &mut Mistakes) -> Opti
             check_pattern_words(scalar, field, out)?;
             match comparison(scalar.text) {
                 (Comparison::Equal, rest) => glob(rest, scalar, field, out),
-                (Comparison::Unequal, rest) => {
-                    glob(rest, scalar, field, out).map(|test| TextTest::Not(Box::new(test)))
-                }
+                (Comparison::Unequal, rest) => glob(rest, scalar, field, out).map(|test| TextTest::Not(Box::new(test))),
                 _ => {
                     let message = format!("`{field}` is a text and can't be compared with {}", quote(scalar.written));
                     out.add_hinted(scalar.span, message, "give a value, a glob (`live_*`) or a list");
@@ -160,7 +152,11 @@ fn glob(pattern: &str, scalar: Scalar<'_>, field: &str, out: &mut Mistakes) -> O
         Ok(glob) => Some(TextTest::Glob(Box::new(glob.compile_matcher()))),
         Err(error) => {
             let message = format!("`{field}`: {} is no glob: {}", quote(scalar.written), error.kind());
-            out.add_hinted(scalar.span, message, "`*` any text, `?` one character, `[ab]` one of these, `{a,b}` either");
+            out.add_hinted(
+                scalar.span,
+                message,
+                "`*` any text, `?` one character, `[ab]` one of these, `{a,b}` either",
+            );
             None
         }
     }
@@ -210,9 +206,8 @@ fn number_test(node: &Node, field: &str, sort: &Sort, depth: usize, out: &mut Mi
 
 /// A type by name, number or a glob of names: `*_timestamp_*`.
 fn type_test(comparison: Comparison, text: &str, scalar: Scalar<'_>, out: &mut Mistakes) -> Option<NumberTest> {
-    let exactly = |kind: AbnormalType| {
-        NumberTest::Compare(comparison, Quantity { number: f64::from(kind.0), dimension: None })
-    };
+    let exactly =
+        |kind: AbnormalType| NumberTest::Compare(comparison, Quantity { number: f64::from(kind.0), dimension: None });
     if !text.contains('*') {
         return abnormal_type(text, scalar.written, scalar.span, out).map(exactly);
     }
@@ -236,13 +231,7 @@ fn type_test(comparison: Comparison, text: &str, scalar: Scalar<'_>, out: &mut M
 }
 
 /// Whether the quantity can be compared with the field at all.
-fn check_quantity(
-    quantity: Quantity,
-    field: &str,
-    sort: &Sort,
-    scalar: Scalar<'_>,
-    out: &mut Mistakes,
-) -> Option<()> {
+fn check_quantity(quantity: Quantity, field: &str, sort: &Sort, scalar: Scalar<'_>, out: &mut Mistakes) -> Option<()> {
     let (problem, hint) = match (sort, quantity.dimension) {
         (Sort::Errcode | Sort::Count | Sort::Type, Some(_)) => {
             (format!("`{field}` has no unit"), "write the number alone".to_owned())

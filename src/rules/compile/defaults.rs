@@ -42,8 +42,13 @@ const RATE_LIMIT: RateLimit = RateLimit { burst: NonZeroU32::MIN.saturating_add(
 
 /// Compiles `defaults`.
 pub(super) fn compile(top: &Fields<'_>, channels: &Channels, out: &mut Mistakes) -> Defaults {
-    let mut defaults =
-        Defaults { notify: Vec::new(), notify_written: false, severity: None, pace: PACE, rate_limit: Some(RATE_LIMIT) };
+    let mut defaults = Defaults {
+        notify: Vec::new(),
+        notify_written: false,
+        severity: None,
+        pace: PACE,
+        rate_limit: Some(RATE_LIMIT),
+    };
     let Some(fields) = top.get("defaults").and_then(|node| reading::fields(node, &shape::DEFAULTS, out)) else {
         return defaults;
     };

@@ -80,9 +80,11 @@ fn zone(node: &Node, out: &mut Mistakes) -> Option<TimeZone> {
     let names: Vec<String> = database.available().map(|name| name.as_str().to_owned()).collect();
     let written = scalar.written;
     // People write the city alone.
-    let by_city = names.iter().find(|name| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(written)));
+    let by_city =
+        names.iter().find(|name| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(written)));
     let lower: Vec<String> = names.iter().map(|name| name.to_lowercase()).collect();
-    let near = || nearest(written, lower.iter().map(String::as_str)).and_then(|near| lower.iter().position(|l| l == near));
+    let near =
+        || nearest(written, lower.iter().map(String::as_str)).and_then(|near| lower.iter().position(|l| l == near));
     let hint = match by_city.or_else(|| near().and_then(|at| names.get(at))) {
         Some(name) => format!("did you mean `{name}`?"),
         None => "zones have names like Asia/Shanghai, Europe/Berlin or UTC".to_owned(),
@@ -148,7 +150,9 @@ fn abnormal_type(text: &str, written: &str, at: &std::ops::Range<usize>, out: &m
             let message = format!("there is no abnormal type {}", quote(written));
             match nearest(written, AbnormalType::NAMES) {
                 Some(near) => out.add_hinted(at, message, format!("did you mean `{near}`?")),
-                None => out.add_hinted(at, message, format!("they are: {}", reading::join(AbnormalType::NAMES.into_iter()))),
+                None => {
+                    out.add_hinted(at, message, format!("they are: {}", reading::join(AbnormalType::NAMES.into_iter())))
+                }
             }
             None
         }

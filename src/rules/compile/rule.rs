@@ -26,7 +26,11 @@ const MAX_COUNT: i64 = 1_000_000_000;
 pub(super) fn compile_all(top: &Fields<'_>, channels: &Channels, defaults: &Defaults, out: &mut Mistakes) -> Vec<Rule> {
     let Some(node) = top.get("rules") else {
         if top.key("rules").is_none() {
-            out.add_hinted(top.at, "`rules` is missing: nothing would ever be told", "write `rules: []` if that is meant");
+            out.add_hinted(
+                top.at,
+                "`rules` is missing: nothing would ever be told",
+                "write `rules: []` if that is meant",
+            );
         }
         return Vec::new();
     };
@@ -261,12 +265,7 @@ fn grace(fields: &Fields<'_>, on: Option<EventKind>, out: &mut Mistakes) -> Opti
     reading::duration(node, "`grace`", Bounds::WAIT, out)
 }
 
-fn listeners(
-    fields: &Fields<'_>,
-    channels: &Channels,
-    defaults: &Defaults,
-    out: &mut Mistakes,
-) -> Vec<ChannelName> {
+fn listeners(fields: &Fields<'_>, channels: &Channels, defaults: &Defaults, out: &mut Mistakes) -> Vec<ChannelName> {
     let hint = "name a channel here or in `defaults.notify`";
     match (fields.get("notify"), fields.key("notify")) {
         (Some(node), at) => {
