@@ -9,6 +9,8 @@ pub struct Joint {
     pub cause: &'static str,
     /// One concrete step.
     pub fix: &'static str,
+    /// Rests on a type that was *not* seen, so it may be said only where all types are watched.
+    pub by_absence: bool,
 }
 
 /// What the sick streams of a digest have in common.
@@ -69,10 +71,12 @@ static UPLINK: (Joint, Joint) = (
     Joint {
         cause: "picture and sound come late together: the uplink is congested or loses packets, or the whole encoder stalls",
         fix: "lower the bitrate to at most 70 % of the measured upload and use a cable instead of Wi-Fi; then check the encoder's CPU",
+        by_absence: false,
     },
     Joint {
         cause: "音视频一起迟到：上行网络拥塞或丢包，或整台编码器停顿",
         fix: "码率降到实测上行带宽的 70% 以内，用有线网络代替 Wi-Fi；再检查编码器 CPU",
+        by_absence: false,
     },
 );
 
@@ -80,10 +84,12 @@ static VIDEO_ALONE: (Joint, Joint) = (
     Joint {
         cause: "only the picture is late: the video encoder or its capture stalls, or a still screen is sent at a very low frame rate",
         fix: "check the encoder's CPU and GPU load and choose a faster preset; for screen sharing set a constant frame rate",
+        by_absence: true,
     },
     Joint {
         cause: "只有视频迟到：视频编码或采集停顿，或静止画面的屏幕共享帧率极低",
         fix: "检查编码器 CPU、GPU 占用，换更快的 preset；屏幕共享请固定帧率",
+        by_absence: true,
     },
 );
 
@@ -91,10 +97,12 @@ static AUDIO_ALONE: (Joint, Joint) = (
     Joint {
         cause: "only the sound is late: the audio device stalls or sends nothing while muted",
         fix: "check the microphone and mixer, and keep an audio track sending silence",
+        by_absence: true,
     },
     Joint {
         cause: "只有音频迟到：音频设备停顿，或静音时不送数据",
         fix: "检查麦克风和调音台，静音时也要持续推静音数据",
+        by_absence: true,
     },
 );
 
@@ -102,10 +110,12 @@ static NOT_PRODUCED: (Joint, Joint) = (
     Joint {
         cause: "frames come late and their timestamps jump too: they were never produced, so capture or encoder stalls, not the network",
         fix: "check CPU and GPU load and the camera link; lower resolution or choose a faster preset",
+        by_absence: false,
     },
     Joint {
         cause: "帧迟到且时间戳同时跳变：这些帧根本没有产生，是采集或编码器停顿，不是网络问题",
         fix: "检查 CPU、GPU 占用和摄像机链路；降低分辨率或换更快的 preset",
+        by_absence: false,
     },
 );
 
@@ -113,10 +123,12 @@ static RESTART: (Joint, Joint) = (
     Joint {
         cause: "picture and sound changed at once: the encoder restarted or another one took over in mid-stream",
         fix: "see that one encoder alone pushes this key with the same settings on main and backup, then restart the push",
+        by_absence: false,
     },
     Joint {
         cause: "音视频同时变化：编码器中途重启，或另一个编码器接管",
         fix: "确认该流名只有一个编码器在推流、主备参数一致，然后重新推流",
+        by_absence: false,
     },
 );
 
@@ -129,6 +141,13 @@ mod tests {
         let found = joint_cause(&kinds, Language::En);
         assert_eq!(found.is_some(), joint_cause(&kinds, Language::Zh).is_some());
         found
+    }
+
+    #[test]
+    fn only_what_says_alone_rests_on_absence() {
+        for kinds in [&[6][..], &[7], &[6, 7], &[3, 6], &[1, 2]] {
+            assert_eq!(cause(kinds).unwrap().by_absence, kinds.len() == 1, "{kinds:?}");
+        }
     }
 
     #[test]

@@ -1,0 +1,129 @@
+//! The same facts as JSON, for webhooks. Text is as it came, cleaned of nothing: JSON carries it safely.
+//!
+//! A time is an object: `ms` since 1970, and `local`, RFC 3339 in the channel's zone. `null` means not known.
+
+use serde_json::{Value, json};
+
+use super::phrase::Phrases;
+use super::story::{Bounds, Story};
+use super::{DigestView, Notice, View, words};
+use crate::model::catalogue::Unit;
+use crate::model::{Catalogue, EventKind, Incident, Timestamp, Trouble};
+
+/// A group's facts.
+///
+/// `version` (1), `kind` (`incident`), `state` (`critical`, `warning`, `info`, `well`, `ended`), `summary`, `group`
+/// (number), `revision`, `stream` {`domain`, `path`, `id`, `full`}, `viewers`, `cause`, `fix` (empty when over),
+/// and `incidents`, each: `id`, `rule`, `on`, `state`, `ended_by`, `severity`, `name`, `since`, `last_at`, `opened_at`,
+/// `resolved_at`, `reports`, `count`, `flaps`, `troubles` [{`type`, `name`, `text`, `said`, `count`, `last`, `worst`, `unit`}],
+/// `errcode`, `errmsg`, `push_duration_ms`, `session`, `user_ip`, `appid`, `stream`.
+#[must_use]
+pub fn facts(view: &View<'_>) -> Value {
+    let phrases = view.phrases();
+    let [bounds, ..] = &Bounds::ALL;
+    let story = Story::of(view, bounds);
+    json!({
+        "version": 1,
+        "kind": "incident",
+        "state": story.state,
+        "summary": story.summary(),
+        "group": view.group.id.0,
+        "revision": view.group.revision,
+        "stream": stream(&view.group.stream),
+        "viewers": story.viewers,
+        "cause": story.cause,
+        "fix": story.fix,
+        "incidents": view.incidents.iter().map(|one| incident(one, &phrases)).collect::<Vec<_>>(),
+    })
+}
+
+/// A digest's facts: `version`, `kind` (`digest`), `state`, `summary`, `streams`, `domain`, `from`, `cause`, and the
+/// `worst` incidents in the shape of [`facts`], at most 100.
+#[must_use]
+pub fn digest_facts(view: &DigestView<'_>) -> Value {
+    const MOST: usize = 100;
+    let phrases = view.phrases();
+    let [bounds, ..] = &Bounds::ALL;
+    let story = super::digest::DigestStory::of(view, bounds);
+    let mut worst: Vec<&Incident> = view.incidents.iter().collect();
+    worst.sort_by_key(|one| (std::cmp::Reverse((one.is_firing(), one.severity, one.count)), one.id));
+    json!({
+        "version": 1,
+        "kind": "digest",
+        "state": story.state,
+        "summary": story.summary(view.channel.language),
+        "incidents_total": view.incidents.len(),
+        "streams": story.streams,
+        "domain": story.domain,
+        "from": story.from,
+        "recovered": story.recovered,
+        "cause": story.cause,
+        "worst": worst.iter().take(MOST).map(|one| incident(one, &phrases)).collect::<Vec<_>>(),
+    })
+}
+
+/// A notice's facts: `version`, `kind` (`notice`), `state`, `summary`, `lines`, `said`.
+#[must_use]
+pub fn notice_facts(channel: &crate::model::Channel, notice: &Notice, now: Timestamp) -> Value {
+    let [bounds, ..] = &Bounds::ALL;
+    let story = super::notice::NoticeStory::of(notice, channel.language, &channel.timezone, now, bounds);
+    json!({
+        "version": 1,
+        "kind": "notice",
+        "state": story.state,
+        "summary": story.summary(),
+        "lines": story.lines,
+        "said": story.said,
+    })
+}
+
+fn incident(incident: &Incident, phrases: &Phrases<'_>) -> Value {
+    let time = |at: Timestamp| json!({ "ms": at.0, "local": words::rfc3339(at, phrases.zone) });
+    json!({
+        "id": incident.id.0,
+        "rule": &*incident.rule,
+        "on": incident.on.name(),
+        "state": incident.state.as_str(),
+        "ended_by": incident.cause,
+        "severity": incident.severity.as_str(),
+        "name": phrases.name(incident),
+        "stream": stream(&incident.stream),
+        "since": time(incident.since),
+        "last_at": time(incident.last_at),
+        "opened_at": time(incident.opened_at),
+        "resolved_at": incident.resolved_at.map(time),
+        "reports": incident.reports,
+        "count": incident.count,
+        "flaps": incident.flaps,
+        "troubles": incident.troubles.iter().map(|one| trouble(one, phrases)).collect::<Vec<_>>(),
+        "errcode": incident.errcode.filter(|_| incident.on == EventKind::PushEnd),
+        "errmsg": incident.errmsg,
+        "push_duration_ms": incident.push_duration,
+        "session": incident.session,
+        "user_ip": incident.user_ip,
+        "appid": incident.appid,
+    })
+}
+
+fn trouble(trouble: &Trouble, phrases: &Phrases<'_>) -> Value {
+    let unit = Catalogue::unit(trouble.kind).map(|unit| match unit {
+        Unit::Milliseconds => "ms",
+        Unit::Seconds => "s",
+        Unit::Fps => "fps",
+        Unit::Bytes => "bytes",
+    });
+    json!({
+        "type": trouble.kind.0,
+        "name": trouble.kind.to_string(),
+        "text": phrases.text(trouble.kind).name,
+        "said": trouble.text,
+        "count": trouble.count,
+        "last": trouble.last,
+        "worst": trouble.worst,
+        "unit": unit,
+    })
+}
+
+fn stream(name: &crate::model::StreamName) -> Value {
+    json!({ "domain": name.domain(), "path": name.path(), "id": name.stream(), "full": name.full() })
+}

@@ -1,0 +1,188 @@
+//! What pushwatch says about itself: a test, a channel that fails, rules that were refused, a time without ears.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::clean::{clean, short};
+use super::story::{Bounds, capped};
+use super::{Sign, words};
+use crate::model::{ChannelName, Language, Timestamp};
+
+/// A message about pushwatch itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// `pushwatch notify CHANNEL`: does this channel work?
+    Test {
+        /// The channel under test.
+        channel: ChannelName,
+    },
+    /// Another channel can't be reached; told to its fallback.
+    ChannelFailing {
+        /// Which.
+        channel: ChannelName,
+        /// What its chat said; holds no secret.
+        error: String,
+        /// Notifications that wait for it.
+        waiting: u64,
+    },
+    /// Another channel works again.
+    ChannelRecovered {
+        /// Which.
+        channel: ChannelName,
+    },
+    /// A changed `rules.yaml` or template was refused; the old set stays in force.
+    RulesRefused {
+        /// The mistakes, one a line.
+        problems: Vec<String>,
+    },
+    /// `rules.yaml` is broken at start; the last good text runs.
+    LastGoodRules {
+        /// The mistakes, one a line.
+        problems: Vec<String>,
+    },
+    /// Callbacks could not be taken from `from` to `to`.
+    Deaf {
+        /// Last moment that callbacks were taken.
+        from: Timestamp,
+        /// When they were taken again.
+        to: Timestamp,
+    },
+    /// Notifications were given up.
+    DeadLetters {
+        /// The channel they were for.
+        channel: ChannelName,
+        /// How many.
+        count: u64,
+    },
+}
+
+/// What the template `notice` is given.
+#[derive(Debug, Serialize)]
+pub(super) struct NoticeStory {
+    pub(super) sign: &'static str,
+    pub(super) state: &'static str,
+    pub(super) color: &'static str,
+    /// The other channel it is about; empty where there is none.
+    pub(super) channel: String,
+    pub(super) headline: String,
+    pub(super) lines: Vec<String>,
+    /// Foreign words: errors and mistakes.
+    pub(super) said: Vec<String>,
+    #[serde(skip)]
+    pub(super) mark: Sign,
+}
+
+impl NoticeStory {
+    /// The story of a notice, within bounds.
+    pub(super) fn of(
+        notice: &Notice,
+        language: Language,
+        zone: &TimeZone,
+        now: Timestamp,
+        bounds: &Bounds,
+    ) -> NoticeStory {
+        let pick = |en: &str, zh: &str| match language {
+            Language::En => en.to_owned(),
+            Language::Zh => zh.to_owned(),
+        };
+        let mistakes = |problems: &[String]| {
+            let (mut shown, more) = capped(problems.iter().collect(), bounds.lines);
+            let more = Some(&more).filter(|more| !more.is_empty());
+            shown.extend(more);
+            shown.into_iter().map(|problem| short(problem, bounds.full)).collect()
+        };
+        let (mark, channel, headline, lines, said) = match notice {
+            Notice::Test { channel } => (
+                Sign::Info,
+                Some(channel),
+                pick("a test message: this channel works", "测试消息：该渠道可用"),
+                vec![pick("Nothing is wrong.", "没有异常，仅为连通性测试。")],
+                Vec::new(),
+            ),
+            Notice::ChannelFailing { channel, error, waiting } => (
+                Sign::Critical,
+                Some(channel),
+                pick("this channel cannot be reached", "该渠道无法送达"),
+                vec![
+                    match language {
+                        Language::En => format!("{} messages wait for it.", words::number(*waiting)),
+                        Language::Zh => format!("有 {} 条消息等待发送。", words::number(*waiting)),
+                    },
+                    pick(
+                        "Check its token, its target and the bot's membership, then reload the rules.",
+                        "请检查 token、目标会话和机器人是否仍在群里，然后重新加载规则。",
+                    ),
+                ],
+                vec![short(error, bounds.full)],
+            ),
+            Notice::ChannelRecovered { channel } => (
+                Sign::Well,
+                Some(channel),
+                pick("this channel works again", "该渠道已恢复"),
+                vec![pick("What was waiting is sent now.", "积压的消息正在发送。")],
+                Vec::new(),
+            ),
+            Notice::RulesRefused { problems } => (
+                Sign::Warning,
+                None,
+                pick("changed rules refused, the old ones stay in force", "新规则有误，已拒绝，旧规则继续生效"),
+                vec![pick("Mend them and save again:", "请修正后重新保存：")],
+                mistakes(problems),
+            ),
+            Notice::LastGoodRules { problems } => (
+                Sign::Critical,
+                None,
+                pick("rules are broken, the last good ones are in force", "规则文件有误，正在使用上一份可用的规则"),
+                vec![pick("Mend them and save again:", "请修正后重新保存：")],
+                mistakes(problems),
+            ),
+            Notice::Deaf { from, to } => {
+                let (span, offset) = (words::span(*from, *to, now, zone), words::offset(*from, zone));
+                let length = words::duration(to.since(*from).max(Duration::from_secs(1)), language);
+                (
+                    Sign::Warning,
+                    None,
+                    match language {
+                        Language::En => format!("took no callbacks for {length}"),
+                        Language::Zh => format!("有 {length}未能接收回调"),
+                    },
+                    vec![match language {
+                        Language::En => format!("{span} ({offset}). Streams may have been sick without a word here."),
+                        Language::Zh => format!("{span} ({offset})，期间的推流异常可能没有告警。"),
+                    }],
+                    Vec::new(),
+                )
+            }
+            Notice::DeadLetters { channel, count } => (
+                Sign::Warning,
+                Some(channel),
+                match language {
+                    Language::En => format!("{} messages were given up", words::number(*count)),
+                    Language::Zh => format!("有 {} 条消息放弃发送", words::number(*count)),
+                },
+                vec![pick("See them with: pushwatch deliveries --dead", "查看：pushwatch deliveries --dead")],
+                Vec::new(),
+            ),
+        };
+        NoticeStory {
+            sign: mark.as_str(),
+            state: mark.word(),
+            color: mark.color(),
+            channel: channel.map(|channel| short(channel.as_str(), bounds.name)).unwrap_or_default(),
+            headline: clean(&headline),
+            lines,
+            said,
+            mark,
+        }
+    }
+
+    /// The first line without markup.
+    pub(super) fn summary(&self) -> String {
+        match self.channel.as_str() {
+            "" => format!("{} pushwatch — {}", self.sign, self.headline),
+            channel => format!("{} pushwatch, {} — {}", self.sign, super::markup::quote(channel), self.headline),
+        }
+    }
+}
