@@ -67,6 +67,7 @@ pub fn load(
         }
     };
     let secrets = mask::find(&root);
+    mask::veil(&mut root, &secrets);
     let folder = Path::new(file_name).parent().unwrap_or(Path::new(""));
     env::resolve(&mut root, &env::Sources { variable: env, folder }, &mut mistakes);
     let hash = hex::encode(Md5::digest(text.as_bytes()));
