@@ -68,16 +68,29 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let marker = AnnotationKind::Primary.span(self.marker.clone());
-        let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str()))
-            .element(Origin::path(self.file.as_str()).line(self.line).char_column(self.column));
-        if !self.shown.is_empty() {
-            group = group.element(Snippet::source(self.shown.as_str()).line_start(self.line).annotation(marker));
+        let mut group = Group::with_title(Level::ERROR.primary_title(self.message.as_str()));
+        if self.shown.is_empty() {
+            group = group.element(Origin::path(self.file.as_str()).line(self.line).char_column(self.column));
+        } else {
+            let marker = AnnotationKind::Primary.span(self.marker.clone());
+            let snippet = Snippet::source(self.shown.as_str()).line_start(self.line).path(self.file.as_str());
+            group = group.element(snippet.annotation(marker));
         }
         if let Some(hint) = &self.hint {
             group = group.element(Level::HELP.message(hint.as_str()));
         }
-        f.write_str(&Renderer::plain().term_width(MAX_SHOWN + 40).render(&[group]))
+        let drawn = Renderer::plain().term_width(MAX_SHOWN + 40).render(&[group]);
+        for (index, line) in drawn.lines().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            match line.split_once("--> ") {
+                // The drawing counts columns in the line as shown; the true one is before masking and cutting.
+                Some((indent, _)) if index == 1 => {
+                    write!(f, "{separator}{indent}--> {}:{}:{}", self.file, self.line, self.column)?;
+                }
+                _ => write!(f, "{separator}{line}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -211,10 +224,12 @@ pub(super) fn quote(value: &str) -> String {
 /// The legal word nearest to what was written, if one is near enough to be meant.
 pub(super) fn nearest<'a>(written: &str, legal: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written: String = written.chars().take(64).flat_map(char::to_lowercase).collect();
-    legal
-        .into_iter()
-        .map(|word| (strsim::damerau_levenshtein(&written, word), word))
-        .filter(|(distance, word)| *distance <= (word.chars().count() / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
+    let near = legal.into_iter().filter_map(|word| {
+        let distance = strsim::damerau_levenshtein(&written, word);
+        let length = word.chars().count();
+        // The beginning of a word is meant as the word; words of two letters are all near each other.
+        let begins = written.len() > 2 && word.starts_with(&written);
+        (begins || length > 2 && distance <= (length / 3).max(1)).then_some((distance, word))
+    });
+    near.min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
 }

@@ -27,7 +27,21 @@ pub(super) fn find(root: &Node) -> Vec<Range<usize>> {
     secrets
 }
 
-/// The same for a text that could not be parsed, judged line by line and rather too much than too little.
+/// Takes the secrets out of what messages quote, also where an alias carries one to another place.
+pub(super) fn veil(node: &mut Node, secrets: &[Range<usize>]) {
+    let is_secret = |span: &Range<usize>| {
+        let after = secrets.partition_point(|secret| secret.start <= span.start);
+        after.checked_sub(1).and_then(|at| secrets.get(at)).is_some_and(|secret| span.start < secret.end)
+    };
+    match &mut node.kind {
+        Kind::Text { written, .. } if is_secret(&node.span) => MASK.clone_into(written),
+        Kind::Seq(items) => items.iter_mut().for_each(|item| veil(item, secrets)),
+        Kind::Map(entries) => entries.iter_mut().for_each(|(_, value)| veil(value, secrets)),
+        Kind::Null | Kind::Text { .. } | Kind::Broken => {}
+    }
+}
+
+/// The secrets of a text that could not be parsed, judged line by line and rather too much than too little.
 pub(super) fn guess(text: &str) -> Vec<Range<usize>> {
     let mut secrets = Vec::new();
     let mut inherited = false;

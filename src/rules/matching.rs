@@ -1,13 +1,7 @@
 //! Whether an event is one that a rule listens to, and for how much it counts. Pure; allocates nothing.
 
-use std::time::Duration;
-
-use super::{Condition, Rule, RuleSet};
+use super::{Condition, Rule};
 use crate::model::{Abnormal, Event, EventKind};
-
-/// Added to the longest window when it is rebuilt from the journal: a late report's time may lie before the
-/// window's edge although it was received inside.
-const LATE: Duration = Duration::from_secs(60);
 
 impl Rule {
     /// Whether the event satisfies the rule's `on`, `types` and `where`.
@@ -46,13 +40,5 @@ impl Rule {
             all if all == entry.details.len() && all > 0 => count,
             some => count.min(some as u64),
         }
-    }
-}
-
-impl RuleSet {
-    /// How far back the journal has to be read to rebuild every window.
-    #[must_use]
-    pub fn lookback(&self) -> Duration {
-        self.rules.iter().filter_map(|rule| rule.within).max().unwrap_or(Duration::ZERO) + LATE
     }
 }

@@ -63,6 +63,7 @@ pub fn load(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) -
         }
     };
     let secrets = mask::find(&root);
+    mask::veil(&mut root, &secrets);
     let folder = Path::new(file_name).parent().unwrap_or(Path::new(""));
     env::resolve(&mut root, &env::Sources { variable: env, folder }, &mut mistakes);
     let hash = hex::encode(Md5::digest(text.as_bytes()));

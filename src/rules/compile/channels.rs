@@ -88,6 +88,10 @@ fn channel_type(node: &Node, out: &mut Mistakes) -> Option<(&'static str, &'stat
         return None;
     };
     let Some(kind) = fields.get("type") else {
+        if fields.key("type").is_some() {
+            reading::named(node, "a channel", out);
+            return None;
+        }
         let kinds = reading::join(shape::CHANNEL_TYPES.iter().map(|(kind, _)| *kind));
         out.add_hinted(fields.at, "`type` is missing", format!("it is one of: {kinds}"));
         return None;

@@ -1,0 +1,231 @@
+//! Every kind of mistake once, as it is drawn.
+
+use insta::assert_snapshot;
+
+use super::{HEAD, mistakes, read};
+
+#[test]
+fn at_the_top() {
+    assert_snapshot!(mistakes(
+        "verion: 1
+timezone: Asia/Shangai
+routes: []
+channels:
+rules: {}
+rules: []
+"
+    ));
+    assert_snapshot!("empty", mistakes(""));
+    assert_snapshot!("only_comments", mistakes("# nothing yet\n"));
+    assert_snapshot!("not_a_mapping", mistakes("- version: 1\n"));
+    assert_snapshot!("bare", mistakes("version: 2\ntimezone: shanghai\n"));
+}
+
+#[test]
+fn in_the_door() {
+    assert_snapshot!(mistakes(
+        "version: 1
+channels: {}
+rules: []
+tencent:
+  keys: [\"two words\", \"${MISSING}\"]
+  path_secret: a/b
+  allow_unsigned: yes
+  unsigned_events: [relayed, 314]
+  clock_skew: 60
+  max_validity: 5m
+  max_body: 1GB
+  sources: [203.0.113.0/33, 10.0.0.1]
+  trusted_proxies: { a: b }
+  key: literal-secret
+"
+    ));
+    assert_snapshot!("unsigned_without_path", mistakes(&format!("{HEAD}rules: []\ntencent: {{ unsigned_events: [343] }}\n")));
+}
+
+#[test]
+fn in_channels() {
+    assert_snapshot!(mistakes(
+        "version: 1
+channels:
+  'bad name': { type: console }
+  slack1: { type: slack, token: xoxb-literal, webhook_url: https://hooks.example.com/literal, channel: C1 }
+  slack2: { type: slack }
+  slack3: { type: slack, token: 'xoxb literal', channel: '' }
+  slack4: { type: slack, webhook_url: ftp://literal, channel: C1 }
+  wecom: { type: wecom, key: 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=literal', language: cn }
+  tele: { type: telegram, token: '', chat_id: '@ops', thread_id: 0, fallback: tele }
+  tele2: { type: telegram, tokn: 123:literal, chat_id: 5 }
+  hook: { type: webhook, url: 'example.com/literal', headers: { 'a b': literal, X: \"li\\nteral\" } }
+  hook2: { type: webhook, template: x, api_url: http://a }
+  mail: { type: email, password: literal }
+  none: { language: en }
+  flat: literal
+  c1: { type: console, fallback: c2, min_severity: warn }
+  c2: { type: console, fallback: c1, allow: everyone }
+  c3: { type: console, fallback: c4, timezone: Mars }
+  base: { type: slack, token: \"${SET}\", channel: C1, api_url: 'https://user:pw@proxy.example.com' }
+rules: []
+"
+    ));
+}
+
+#[test]
+fn in_defaults() {
+    assert_snapshot!(mistakes(
+        "version: 1
+channels: { ops: { type: console } }
+defaults:
+  notify: [opps, ops, ops, ops]
+  resolve_after: 0s
+  keep_firing_for: 2d
+  repeat_interval: 3600
+  reopen_within: -5m
+  rate_limit: { burst: 0, every: soon, brust: 1 }
+  severity: { warning: 3 }
+  grace: 90s
+rules: []
+catalogue:
+  gop: { name: '' }
+  16: { sevrity: info }
+  gop_too_large: { fix: \"a\\nb\" }
+"
+    ));
+}
+
+#[test]
+fn in_rules() {
+    assert_snapshot!(mistakes(
+        "version: 1
+channels: { ops: { type: console } }
+rules:
+  - on: push_error
+    notify: ops
+  - name: a
+    on: push_errors
+    notify: ops
+  - name: a
+    on: push_error
+    types: [gop_to_large, 0, 16, gop_too_large]
+    notify: []
+  - { name: b, on: push_end, types: [1], resolve_after: 2m, notify: ops }
+  - { name: c, on: push_error, grace: 90s, notify: ops }
+  - { name: d, on: push_error, threshold: { count: 0, within: 4d }, severity: bad, notify: ops }
+  - { name: e, on: push_error, severity: { warning: 3, critical: 3 }, notify: ops }
+  - { name: f, on: push_error, threshold: { count: 2, within: 1m }, severity: { warning: 3 }, notify: ops }
+  - { name: g, on: push_error, per: domain, for: 5m, inhibits: [a], notify: ops }
+  - { name: h, on: push_error, treshold: { count: 2 } }
+  - { name: i, on: silence, of: push_begin, within: 1m, notify: ops, per: streams }
+  - { name: 'no good', on: 7, enabled: maybe, severity: {}, threshold: { reports: 3, distinct: stream }, notify: ops }
+  - just words
+  - { name: j, on: push_error, types: [], resolve_after: 90s, keep_firing_for: 90s, rate_limit: fast, notify: ops }
+"
+    ));
+}
+
+#[test]
+fn in_disabled_rules() {
+    let text = format!("{HEAD}rules: [ {{ name: a, on: push_error, enabled: false, threshold: {{ count: x }} }} ]\n");
+    assert_snapshot!(mistakes(&text));
+}
+
+#[test]
+fn in_conditions() {
+    assert_snapshot!(mistakes(&format!(
+        "{HEAD}rules:
+  - {{ name: a, on: push_error, where: {{ errcode: 1, push_duration: \"> 3s\", colour: red, any: [] }} }}
+  - {{ name: b, on: push_end, where: {{ value: 3, count: 1, type: 6, errcode: {{ nt: 1 }}, path: {{ not: }} }} }}
+  - {{ name: c, on: push_error, types: [6, 7], where: {{ value: \">= 3 fps\", count: \"> 3s\", stream: \">= 3\" }} }}
+  - {{ name: d, on: push_error, types: [6, 16], where: {{ value: \">= 3000\" }} }}
+  - {{ name: e, on: push_error, types: [8], where: {{ value: \">= 3\" }} }}
+  - {{ name: f, on: push_error, where: {{ type: frames, domain: \"=~ push.*\", session: \"[a\", node: [], value: fast }} }}
+  - {{ name: g, on: push_error, where: {{ type: \"*sound*\", stream: {{ not: {{ not: {{ not: {{ not: {{ not: a }} }} }} }} }} }} }}
+"
+    )));
+}
+
+#[test]
+fn in_the_syntax() {
+    let texts = [
+        ("tab", "version: 1\nchannels:\n\tops: { type: console }\n"),
+        ("comparison_unquoted", "rules:\n  - where: { value: 3 }\n  - where:\n      value: >= 3000\n"),
+        ("glob_unquoted", "rules:\n  - where:\n      domain: *.example.com\n"),
+        ("duplicate", "version: 1\nversion: 1\nchannels: { a: { type: console, type: console } }\nrules: []\n"),
+        ("indentation", "version: 1\nchannels:\n  ops:\n    type: slack\n   token: xoxb-literal\n"),
+        ("unclosed", "tencent:\n  keys:\n    - \"literal\n"),
+        ("two_documents", "version: 1\n---\nversion: 1\n"),
+        ("unclosed_reference", "version: ${ONE\nchannels: { a: { type: \"${not a name}\" } }\nrules: []\n"),
+    ];
+    for (name, text) in texts {
+        assert_snapshot!(name, mistakes(text));
+    }
+}
+
+#[test]
+fn secret_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.yaml");
+    std::fs::write(folder.path().join("key"), "from-a-file\n").unwrap();
+    let load = |path: &str| {
+        let text = format!("{HEAD}rules: []\ntencent: {{ keys: [{{ file: {path} }}] }}\n");
+        super::load(&text, file.to_str().unwrap(), &super::environment)
+    };
+    use secrecy::ExposeSecret;
+    assert_eq!(load("key").unwrap().door.keys[0].expose_secret(), "from-a-file");
+    assert_eq!(load("\"${DIR:-.}/key\"").unwrap().door.keys[0].expose_secret(), "from-a-file");
+    let message = |path: &str| load(path).unwrap_err()[0].message().to_owned();
+    assert!(message("absent").starts_with("the secret file `absent` can't be read"));
+    assert_eq!(message("/dev/zero"), "the secret file `/dev/zero` is no regular file");
+    std::fs::write(folder.path().join("large"), vec![b'x'; 70_000]).unwrap();
+    assert_eq!(message("large"), "the secret file `large` is larger than 64 KiB");
+}
+
+#[test]
+fn a_huge_file_is_refused_by_its_size_and_a_flood_of_mistakes_is_cut() {
+    let huge = "# comment\n".repeat(110_000);
+    assert_eq!(read(&huge).unwrap_err()[0].message(), "the file is larger than 1024 KiB");
+    let flood: String = (0..20_000).map(|i| format!("wrong{i}: 1\n")).collect();
+    let mistakes = read(&flood).unwrap_err();
+    assert_eq!(mistakes.len(), 101);
+    assert!(mistakes[100].message().ends_with("more mistakes"), "{}", mistakes[100].message());
+}
+
+/// No secret that was typed into a file is in any mistake about it, whichever line is wrong.
+#[test]
+fn secrets_are_never_shown() {
+    const SECRET: &str = "s3cr3t-literal";
+    let lines = [
+        format!("  keys: [{SECRET}, 'x y']"),
+        format!("  keys: ['{SECRET} y']"),
+        format!("  keys:\n    - '{SECRET} y'"),
+        format!("  keys: \"${{X:-{SECRET} y}}\""),
+        format!("  path_secret: {SECRET}/"),
+        format!("  kyes: [{SECRET}]"),
+        format!("  {SECRET}:"),
+        format!("  keys: &anchor ['{SECRET} y']\n  sources: *anchor"),
+        format!("  keys: [{SECRET}\n  max_body: 1"),
+        format!("  keys:\n\t- {SECRET}"),
+        format!("  password: \"{SECRET}"),
+    ];
+    for line in &lines {
+        let shown = mistakes(&format!("version: 1\nchannels: {{}}\nrules: []\ntencent:\n{line}\n"));
+        let is_key = line.ends_with(':');
+        assert!(is_key || !shown.contains(SECRET), "{line}\n{shown}");
+    }
+    let channels = [
+        format!("slack, token: '{SECRET} x', channel: C1"),
+        format!("slack, webhook_url: 'x://{SECRET}'"),
+        format!("webhook, url: '{SECRET}'"),
+        format!("webhook, url: 'http://x', headers: {{ A: \"{SECRET}\\n\" }}"),
+        format!("wecom, key: '{SECRET}?'"),
+        format!("telegram, token: {SECRET}, chat_id: x"),
+        format!("telegram, tokne: {SECRET}, chat_id: 1"),
+        format!("slack, token: {SECRET}, channel: C1, api_url: 'x://{SECRET}@b'"),
+        format!("email, password: {SECRET}"),
+        format!("slack, token: {SECRET}, channel: [C1"),
+    ];
+    for channel in &channels {
+        let shown = mistakes(&format!("version: 1\nchannels: {{ a: {{ type: {channel} }} }}\nrules: []\n"));
+        assert!(!shown.contains(SECRET), "{channel}\n{shown}");
+    }
+}
