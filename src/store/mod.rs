@@ -4,8 +4,10 @@
 //! The engine is one kind of shard, fed by the journal; every channel is a shard of the other kind, fed by the
 //! outbox that the engine's commits fill.
 
-mod scan;
-pub use scan::Scan;
+pub mod sqlite;
+
+#[cfg(test)]
+mod conformance;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +43,7 @@ pub struct Lease {
 pub struct ChannelState {
     /// Rows up to the cursor that have no outcome yet, oldest first.
     pub deliveries: Vec<Delivery>,
-    /// Living messages of groups that are not closed, and of those with rows in `deliveries`.
+    /// Messages of groups that are not closed, and of those with any row that has no outcome yet.
     pub messages: Vec<Message>,
     /// Calls of the last hour, over all budgets.
     pub attempts: Vec<Attempt>,
@@ -168,7 +170,8 @@ pub trait Store: Send + Sync {
     /// with the entries received within `lookback` before the cursor's time.
     fn open(&self, shard: Shard, lookback: Duration) -> BoxFuture<'_, Result<Opened, StoreError>>;
 
-    /// The next inputs, at most `max`; waits up to `wait` for the first.
+    /// The next inputs, at most `max`; waits up to `wait` for the first. Each is handed out once for a lease;
+    /// dropping the future loses none.
     fn next<'a>(&'a self, lease: &'a Lease, max: usize, wait: Duration) -> BoxFuture<'a, Result<Batch, StoreError>>;
 
     /// Keeps state, outbox and cursor together; resolves once it is on disk.

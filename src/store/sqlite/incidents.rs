@@ -1,0 +1,142 @@
+//! The engine's lifecycle state in tables: incidents, groups, keyed state.
+
+use rusqlite::{Connection, OptionalExtension};
+use serde::de::DeserializeOwned;
+
+use super::error::{Fault, int};
+use crate::model::{Group, GroupId, Incident, Notification};
+use crate::store::{EngineChanges, EngineState, Keyed};
+
+/// An engine commit with everything turned into text already, which is not the writer's work.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    incidents: Vec<(Incident, String)>,
+    groups: Vec<(Group, String)>,
+    forgotten: Vec<GroupId>,
+    keyed: Vec<Keyed>,
+    pub(super) outbox: Vec<Notification>,
+}
+
+impl Prepared {
+    /// Turns changes into rows.
+    pub(super) fn new(changes: EngineChanges) -> Result<Prepared, Fault> {
+        Ok(Prepared {
+            incidents: with_text(changes.incidents)?,
+            groups: with_text(changes.groups)?,
+            forgotten: changes.forgotten,
+            keyed: changes.keyed,
+            outbox: changes.outbox,
+        })
+    }
+
+    /// Writes all but the outbox.
+    pub(super) fn write(&self, conn: &Connection) -> Result<(), Fault> {
+        for (incident, data) in &self.incidents {
+            put_incident(conn, incident, data)?;
+        }
+        for (group, data) in &self.groups {
+            conn.prepare_cached(
+                "INSERT INTO incident_groups (id, stream, closed_at, data) VALUES (?1,?2,?3,?4) ON CONFLICT (id) DO UPDATE \
+                 SET stream = ?2, closed_at = ?3, forgotten = 0, data = ?4",
+            )?
+            .execute((int(group.id.0), group.stream.full(), group.closed_at.map(|at| at.0), data))?;
+        }
+        for group in &self.forgotten {
+            conn.prepare_cached("UPDATE incident_groups SET forgotten = 1 WHERE id = ?")?.execute([int(group.0)])?;
+        }
+        for keyed in &self.keyed {
+            match &keyed.value {
+                Some(value) => conn
+                    .prepare_cached("REPLACE INTO keyed (kind, key, value) VALUES (?,?,?)")?
+                    .execute((keyed.kind, &keyed.key, value))?,
+                None => conn
+                    .prepare_cached("DELETE FROM keyed WHERE kind = ? AND key = ?")?
+                    .execute((keyed.kind, &keyed.key))?,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// All that the engine goes on from.
+pub(super) fn load(conn: &Connection) -> Result<EngineState, Fault> {
+    let mut incidents: Vec<Incident> =
+        all(conn, "SELECT data FROM incidents WHERE state IN ('pending', 'firing')", "incident")?;
+    incidents.extend(all(
+        conn,
+        "SELECT i.data FROM incident_groups g JOIN incidents i ON i.group_id = g.id \
+         WHERE g.forgotten = 0 AND i.state = 'resolved'",
+        "incident",
+    )?);
+    incidents.sort_by_key(|incident: &Incident| incident.id);
+    let mut groups: Vec<Group> = all(conn, "SELECT data FROM incident_groups WHERE forgotten = 0", "group")?;
+    groups.sort_by_key(|group: &Group| group.id);
+    let mut statement = conn.prepare("SELECT kind, key, value FROM keyed ORDER BY kind, key")?;
+    let keyed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(EngineState { incidents, groups, keyed: keyed.collect::<Result<_, _>>()? })
+}
+
+/// A group and its incidents, by number ascending.
+pub(super) fn group(conn: &Connection, id: GroupId) -> Result<Option<(Group, Vec<Incident>)>, Fault> {
+    let data: Option<String> = conn
+        .prepare_cached("SELECT data FROM incident_groups WHERE id = ?")?
+        .query_row([int(id.0)], |row| row.get(0))
+        .optional()?;
+    let Some(data) = data else { return Ok(None) };
+    let group = parse(&data, "group")?;
+    let mut statement = conn.prepare_cached("SELECT data FROM incidents WHERE group_id = ? ORDER BY id")?;
+    let mut rows = statement.query([int(id.0)])?;
+    let mut incidents = Vec::new();
+    while let Some(row) = rows.next()? {
+        incidents.push(parse(text(row.get_ref(0)?)?, "incident")?);
+    }
+    Ok(Some((group, incidents)))
+}
+
+fn put_incident(conn: &Connection, incident: &Incident, data: &str) -> Result<(), Fault> {
+    conn.prepare_cached(
+        "INSERT INTO incidents (id, rule, stream, state, severity, opened_at, resolved_at, group_id, data) \
+         VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9) ON CONFLICT (id) DO UPDATE SET rule = ?2, stream = ?3, state = ?4, \
+         severity = ?5, opened_at = ?6, resolved_at = ?7, group_id = ?8, data = ?9",
+    )?
+    .execute((
+        int(incident.id.0),
+        &*incident.rule,
+        incident.stream.full(),
+        incident.state.as_str(),
+        incident.severity.as_str(),
+        incident.opened_at.0,
+        incident.resolved_at.map(|at| at.0),
+        incident.group.map(|group| int(group.0)),
+        data,
+    ))?;
+    Ok(())
+}
+
+fn with_text<T: serde::Serialize>(things: Vec<T>) -> Result<Vec<(T, String)>, Fault> {
+    things
+        .into_iter()
+        .map(|thing| match serde_json::to_string(&thing) {
+            Ok(text) => Ok((thing, text)),
+            Err(error) => Err(Fault::Unreadable(format!("can't be kept: {error}"))),
+        })
+        .collect()
+}
+
+fn all<T: DeserializeOwned>(conn: &Connection, sql: &str, what: &str) -> Result<Vec<T>, Fault> {
+    let mut statement = conn.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(parse(text(row.get_ref(0)?)?, what)?);
+    }
+    Ok(found)
+}
+
+fn text(value: rusqlite::types::ValueRef<'_>) -> Result<&str, Fault> {
+    value.as_str().map_err(|error| Fault::Unreadable(error.to_string()))
+}
+
+fn parse<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Fault> {
+    serde_json::from_str(text).map_err(|error| Fault::Unreadable(format!("stored {what}: {error}")))
+}

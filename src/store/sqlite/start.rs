@@ -1,0 +1,157 @@
+//! What is read from the database before the writer starts, and the start.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::watch;
+use tracing::warn;
+
+use super::error::{Fault, int};
+use super::folder::Folder;
+use super::handover::Handover;
+use super::log::Log;
+use super::queue::{Bounds, Queue};
+use super::schema::{self, PAGE};
+use super::seen::Seen;
+use super::shards::{self, Standing};
+use super::shared::Shared;
+use super::tail::Tail;
+use super::upkeep::Upkeep;
+use super::writer::Writer;
+use super::{OpenError, Settings, journal, outbox};
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::model::{DeliveryId, Seq, Timestamp};
+use crate::store::Shard;
+
+/// Appends in one journal row.
+const BATCH: usize = 512;
+/// Bytes of bodies in one journal row.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// A store that runs.
+pub(super) struct Started {
+    pub(super) shared: Arc<Shared>,
+    pub(super) writer: JoinHandle<()>,
+    /// When the store was last known to run before.
+    pub(super) last_alive: Timestamp,
+}
+
+/// Takes the folder, opens or makes the database, and starts the writer.
+pub(super) fn start(settings: Settings, clock: Arc<Clock>, metrics: Arc<Metrics>) -> Result<Started, OpenError> {
+    let folder = Arc::new(Folder::hold(&settings.dir)?);
+    let file = folder.database();
+    let conn = schema::open(&file)?;
+    folder.sync().map_err(|source| OpenError::Folder { dir: settings.dir.clone(), source })?;
+    if let Err(error) = folder.fill_reserve(settings.reserve_bytes) {
+        warn!("no room for a reserve in {}: {error}", settings.dir.display());
+    }
+    run(conn, folder, settings, (clock, metrics)).map_err(|fault| schema::refusal(&file, &fault))
+}
+
+fn run(
+    mut conn: Connection,
+    folder: Arc<Folder>,
+    settings: Settings,
+    (clock, metrics): (Arc<Clock>, Arc<Metrics>),
+) -> Result<Started, Fault> {
+    conn.pragma_update(None, "max_page_count", int(settings.hard_bytes / PAGE))?;
+    let was = Was::read(&conn)?;
+    clock.not_before(was.last_alive);
+    let seen = rebuild_seen(&conn, settings.dedup_horizon, clock.steady())?;
+    let shared = Arc::new(was.share(&settings, clock, metrics));
+    let noticing = shared.clone();
+    let log = Log::start(&mut conn, &folder.database(), settings.wal_bytes, move |fault| {
+        noticing.notice(&fault);
+    })?;
+    let writer = Writer {
+        conn,
+        folder,
+        shared: shared.clone(),
+        log,
+        seen,
+        standing: was.standing,
+        upkeep: Upkeep::new(settings.max_bytes, settings.reserve_bytes),
+        lookback: was.lookback,
+        first_seq: was.first_seq,
+        next_seq: was.next_seq,
+        next_outbox: was.next_outbox,
+        settings,
+    };
+    let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run());
+    let writer = thread.map_err(|error| Fault::Unreadable(format!("no thread: {error}")))?;
+    Ok(Started { shared, writer, last_alive: was.last_alive })
+}
+
+/// How things stood when the store last ran.
+struct Was {
+    standing: HashMap<Shard, Standing>,
+    owned: Vec<Shard>,
+    lookback: Duration,
+    last_alive: Timestamp,
+    first_seq: u64,
+    next_seq: u64,
+    next_outbox: u64,
+}
+
+impl Was {
+    fn read(conn: &Connection) -> Result<Was, Fault> {
+        let standing = shards::load(conn)?;
+        let (oldest, newest) = (journal::tail(conn)?, journal::head(conn)?);
+        let engine = standing.get(&Shard::Engine).copied().unwrap_or_default();
+        // Numbers never start again, whatever has been pruned.
+        let last_seq =
+            newest.map_or(0, |span| span.last.0).max(engine.cursor.seq.0).max(shards::mark(conn, shards::JOURNAL)?);
+        let taken = standing.iter().filter(|(shard, _)| **shard != Shard::Engine).map(|(_, s)| s.cursor.seq.0).max();
+        let last_outbox = outbox::last_id(conn)?.0.max(taken.unwrap_or(0)).max(shards::mark(conn, shards::OUTBOX)?);
+        let mut owned = vec![Shard::Engine];
+        owned.extend(standing.keys().filter(|shard| **shard != Shard::Engine).cloned());
+        for channel in outbox::channels(conn)? {
+            let shard = Shard::Channel(channel);
+            if !owned.contains(&shard) {
+                owned.push(shard);
+            }
+        }
+        Ok(Was {
+            owned,
+            lookback: Duration::from_millis(shards::mark(conn, shards::LOOKBACK)?),
+            last_alive: newest.map_or(Timestamp(0), |span| span.at).max(engine.cursor.at),
+            first_seq: oldest.map_or(last_seq + 1, |span| span.first.0),
+            next_seq: last_seq + 1,
+            next_outbox: last_outbox + 1,
+            standing,
+        })
+    }
+
+    fn share(&self, settings: &Settings, clock: Arc<Clock>, metrics: Arc<Metrics>) -> Shared {
+        let head = Seq(self.next_seq - 1);
+        Shared {
+            queue: Queue::new(Bounds {
+                appends: settings.queue,
+                bytes: settings.queue_bytes,
+                batch: BATCH,
+                batch_bytes: BATCH_BYTES,
+            }),
+            tail: Tail::new(settings.tail, settings.tail_bytes, head, self.last_alive),
+            handover: Handover::new(DeliveryId(self.next_outbox - 1)),
+            clock,
+            metrics,
+            epochs: std::sync::Mutex::default(),
+            owned: watch::Sender::new(self.owned.clone()),
+            fatal: watch::Sender::new(None),
+            maps: std::sync::Mutex::default(),
+        }
+    }
+}
+
+/// Identities within the horizon, read from their own column alone.
+fn rebuild_seen(conn: &Connection, horizon: Duration, now: Timestamp) -> Result<Seen, Fault> {
+    let mut seen = Seen::new(horizon);
+    if let Some(first) = journal::first_since(conn, now - horizon)? {
+        journal::ids_from(conn, first.first, |at, ids| ids.for_each(|id| seen.insert(at, id)))?;
+    }
+    Ok(seen)
+}
