@@ -1,7 +1,7 @@
 //! The only reader of time: a wall clock for calendars and signatures, and a steady one for durations.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::Timestamp;
 
@@ -25,12 +25,6 @@ impl Clock {
     pub fn steady(&self) -> Timestamp {
         let elapsed = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
         Timestamp(self.base.load(Ordering::Relaxed).saturating_add(elapsed))
-    }
-
-    /// How long the clock has run, as fine as the machine can tell: for measuring, not for stamping.
-    #[must_use]
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
     }
 
     /// What the wall clock shows, steps and all.

@@ -31,10 +31,24 @@ const EXAMPLES: &str = "Examples:
 #[command(name = "pushwatch", version, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
     /// How log lines are written to standard error
-    #[arg(long, env = "PUSHWATCH_LOG_FORMAT", value_enum, default_value = "text", global = true)]
+    #[arg(
+        long,
+        env = "PUSHWATCH_LOG_FORMAT",
+        value_enum,
+        default_value = "text",
+        global = true,
+        help_heading = "Logging"
+    )]
     log_format: LogFormat,
     /// What is logged: error, warn, info, debug, trace, or a list like info,pushwatch::deliver=debug
-    #[arg(long, visible_alias = "log-level", env = "PUSHWATCH_LOG", value_name = "FILTER", global = true)]
+    #[arg(
+        long,
+        visible_alias = "log-level",
+        env = "PUSHWATCH_LOG",
+        value_name = "FILTER",
+        global = true,
+        help_heading = "Logging"
+    )]
     log: Option<String>,
     #[command(subcommand)]
     command: Command,

@@ -137,6 +137,7 @@ impl Cast {
     pub(crate) fn write_open(&self, body: &mut Vec<u8>, callback: &Callback, at: Timestamp, secrets: Secrets) {
         // Writing to a Vec can't fail.
         let _ = match &callback.what {
+            What::Sample if secrets == Secrets::Masked => body.write_all(SAMPLE.replace("=test", "=***").as_bytes()),
             What::Sample => body.write_all(SAMPLE.as_bytes()),
             What::Errors(troubles) => self.write_errors(body, callback, troubles, at, secrets),
             What::Begin => self.write_push(body, callback, (1, 0, "ok"), at, secrets),
@@ -335,6 +336,8 @@ mod tests {
         let (mut shown, mut masked) = (body(&callback, Secrets::Shown), body(&callback, Secrets::Masked));
         assert!(shown["stream_param"].as_str().unwrap().contains("txSecret=0000"));
         assert_eq!(masked["stream_param"], "txSecret=***&txTime=***");
+        let sample = body(&Callback { what: What::Sample, ..callback }, Secrets::Masked);
+        assert_eq!(sample["stream_param"], "stream_param=***");
         shown["stream_param"] = Value::Null;
         masked["stream_param"] = Value::Null;
         assert_eq!(shown, masked);

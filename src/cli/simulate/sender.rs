@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use tokio::task::JoinSet;
@@ -83,7 +83,7 @@ pub(crate) async fn send(run: Run, clock: Arc<Clock>, tally: Arc<Tally>) -> Resu
     for _ in 0..run.connections.max(1) {
         wires.push(Wire::open(&run.target).await?);
     }
-    let start = clock.elapsed();
+    let start = clock.stopwatch();
     let base = match run.pace {
         Pace::Own => clock.wall(),
         // Sent at another pace than it was lived, a story lies in the past as a whole: no event of the future.
@@ -133,13 +133,13 @@ struct Shared {
     clock: Arc<Clock>,
     tally: Arc<Tally>,
     stop: CancellationToken,
-    start: Duration,
+    start: Instant,
     base: Timestamp,
 }
 
 impl Shared {
     fn elapsed(&self) -> Duration {
-        self.clock.elapsed().saturating_sub(self.start)
+        self.start.elapsed()
     }
 }
 
