@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{Fault, int};
 use crate::model::{Group, GroupId, Incident, Notification};
-use crate::store::{EngineChanges, EngineState, Keyed};
+use crate::model::{EngineChanges, EngineState, Keyed};
 
 /// An engine commit with everything turned into text already, which is not the writer's work.
 #[derive(Debug)]
