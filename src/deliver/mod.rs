@@ -1,1 +1,90 @@
 //! From the outbox to the chats: pacing, retry, one file a platform.
+//!
+//! [`run`] is one channel's worker. A row's way: `queue` (who is next) → `plan` (which call) → `budget` (may it go now)
+//! → a commit that says it begins → `call` and the platform's file → `verdict` → `desk` (what that makes of the
+//! row) → a commit that says how it ended.
+
+mod worker;
+pub use worker::run;
+
+mod retire;
+pub use retire::retire;
+
+mod desk;
+mod plan;
+
+mod living;
+mod queue;
+
+mod health;
+pub mod retry;
+
+mod budget;
+mod lanes;
+pub use budget::Budgets;
+
+mod verdict;
+pub use verdict::Verdict;
+
+mod call;
+mod wire;
+
+mod console;
+mod slack;
+mod telegram;
+mod webhook;
+mod wecom;
+pub use console::Console;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::model::Catalogue;
+use crate::render::Renderer;
+use crate::store::{Reader, Store};
+
+/// What all workers share.
+pub struct Context {
+    /// Where rows come from and outcomes go.
+    pub store: Arc<dyn Store>,
+    /// Where groups are read.
+    pub reader: Arc<dyn Reader>,
+    /// Finds the words.
+    pub renderer: Arc<Renderer>,
+    /// What to say about troubles.
+    pub catalogue: Arc<Catalogue>,
+    /// Tells the time.
+    pub clock: Arc<Clock>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Makes the calls; see [`http_client`].
+    pub http: reqwest::Client,
+    /// Where console channels print.
+    pub console: Console,
+    /// One for the process, over reloads too: channels of one robot share a budget.
+    pub budgets: Arc<Budgets>,
+}
+
+/// The client for all channels: bounded in time, and following no redirect, for that could carry a secret elsewhere.
+///
+/// # Panics
+/// If no TLS provider was installed, or the system's certificates can't be read: nothing could be told then.
+#[must_use]
+pub fn http_client() -> reqwest::Client {
+    let client = reqwest::Client::builder()
+        .connect_timeout(call::CONNECT)
+        .timeout(call::WHOLE)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("pushwatch/", env!("CARGO_PKG_VERSION")))
+        .build();
+    #[expect(clippy::expect_used, reason = "called once at start; without a client there is no delivery at all")]
+    client.expect("a TLS provider is installed and the system's certificates can be read")
+}
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod fake_chat;
+#[cfg(test)]
+mod tests;

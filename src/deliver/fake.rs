@@ -1,0 +1,304 @@
+//! For tests: a store in memory (channel shards only), and channels of every kind.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::tz::TimeZone;
+use tokio::sync::watch;
+
+use crate::model::{
+    Attempt, Channel, ChannelName, Cursor, Delivery, DeliveryId, DeliveryState, EventKind, Group, GroupId, Incident,
+    IncidentId, Language, Message, NewEntry, Notification, Reason, Severity, SlackDoor, State as Life, StreamName,
+    Target, Timestamp,
+};
+use crate::store::{
+    Appended, Batch, Changes, ChannelChanges, ChannelState, Commit, Items, Lease, Opened, Reader, Shard, State, Store,
+    StoreError, Table,
+};
+
+/// In every credential of the channels below; must never be seen anywhere.
+pub(crate) const SECRET: &str = "s3cr3t";
+
+#[derive(Default)]
+pub(crate) struct Inner {
+    pub(crate) rows: BTreeMap<DeliveryId, Delivery>,
+    pub(crate) messages: HashMap<(ChannelName, GroupId), Message>,
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) groups: HashMap<GroupId, (Group, Vec<Incident>)>,
+    pub(crate) tables: HashMap<String, String>,
+    pub(crate) commits: Vec<ChannelChanges>,
+    /// How many commits fail from here on.
+    pub(crate) failing: u32,
+    cursors: HashMap<ChannelName, Cursor>,
+    handed: HashMap<ChannelName, DeliveryId>,
+    epochs: HashMap<ChannelName, u64>,
+}
+
+/// A store that forgets nothing until it is dropped.
+pub(crate) struct Fake {
+    inner: Arc<Mutex<Inner>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Default for Fake {
+    fn default() -> Fake {
+        Fake { inner: Arc::default(), changed: watch::Sender::new(0) }
+    }
+}
+
+impl Fake {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// Adds a group with one critical, firing incident that `channel` hears of.
+    pub(crate) fn group(&self, id: u64, channel: &ChannelName) {
+        let stream = StreamName::new("push.example.com", "live", &format!("cam{id}"));
+        let incident = incident(&stream, channel);
+        let group = Group {
+            id: GroupId(id),
+            stream,
+            opened_at: Timestamp(1),
+            closed_at: None,
+            held_until: None,
+            revision: 1,
+            told: Vec::new(),
+        };
+        self.lock().groups.insert(GroupId(id), (group, vec![incident]));
+    }
+
+    /// Changes a group.
+    pub(crate) fn revise(&self, id: u64, change: impl FnOnce(&mut Group, &mut Vec<Incident>)) {
+        let mut inner = self.lock();
+        let (group, incidents) = inner.groups.get_mut(&GroupId(id)).unwrap();
+        group.revision += 1;
+        change(group, incidents);
+    }
+
+    /// The engine owes a channel something.
+    pub(crate) fn owe(&self, channel: &ChannelName, group: u64, reason: Reason, at: Timestamp) -> DeliveryId {
+        let mut inner = self.lock();
+        let id = DeliveryId(inner.rows.len() as u64 + 1);
+        let (channel, group) = (channel.clone(), GroupId(group));
+        let notification = Notification { channel, group, reason, severity: Severity::Critical, at };
+        let delivery = Delivery {
+            id,
+            notification,
+            state: DeliveryState::Pending,
+            attempts: 0,
+            not_before: Timestamp(0),
+            outcome: None,
+            error: None,
+            possible_duplicate: false,
+            done_at: None,
+        };
+        inner.rows.insert(id, delivery);
+        drop(inner);
+        self.changed.send_modify(|version| *version += 1);
+        id
+    }
+
+    pub(crate) fn row(&self, id: DeliveryId) -> Delivery {
+        self.lock().rows[&id].clone()
+    }
+
+    /// Waits until something holds of what is kept.
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Inner) -> bool) {
+        let mut changed = self.changed.subscribe();
+        let waited = tokio::time::timeout(Duration::from_secs(15), async {
+            while !holds(&self.lock()) {
+                changed.changed().await.unwrap();
+            }
+        });
+        assert!(waited.await.is_ok(), "in vain: {what}; rows: {:#?}", self.lock().rows);
+    }
+
+    fn name(shard: &Shard) -> ChannelName {
+        match shard {
+            Shard::Channel(name) => name.clone(),
+            Shard::Engine => panic!("no engine here"),
+        }
+    }
+}
+
+impl Store for Fake {
+    fn append(&self, _: &Shard, _: NewEntry) -> BoxFuture<'_, Result<Appended, StoreError>> {
+        panic!("delivery appends nothing")
+    }
+
+    fn owned(&self) -> watch::Receiver<Vec<Shard>> {
+        panic!("delivery does not ask")
+    }
+
+    fn open(&self, shard: Shard, _: Duration) -> BoxFuture<'_, Result<Opened, StoreError>> {
+        Box::pin(async move {
+            let mut inner = self.lock();
+            let name = Fake::name(&shard);
+            let cursor = inner.cursors.get(&name).copied().unwrap_or_default();
+            inner.handed.insert(name.clone(), DeliveryId(cursor.seq.0));
+            let open = |row: &&Delivery| row.notification.channel == name && row.outcome.is_none();
+            let deliveries = inner.rows.values().filter(open).filter(|row| row.id.0 <= cursor.seq.0).cloned().collect();
+            let messages = inner.messages.values().filter(|message| message.channel == name).cloned().collect();
+            let state = ChannelState { deliveries, messages, attempts: inner.attempts.clone() };
+            let epoch = inner.epochs.entry(name).or_default();
+            *epoch += 1;
+            Ok(Opened { lease: Lease { shard, epoch: *epoch }, cursor, state: State::Channel(state) })
+        })
+    }
+
+    fn next<'a>(&'a self, lease: &'a Lease, max: usize, wait: Duration) -> BoxFuture<'a, Result<Batch, StoreError>> {
+        let mut changed = self.changed.subscribe();
+        Box::pin(async move {
+            let name = Fake::name(&lease.shard);
+            let more = async {
+                loop {
+                    let rows: Vec<_> = {
+                        let mut inner = self.lock();
+                        let handed = inner.handed[&name];
+                        let new = inner.rows.values().filter(|row| row.id > handed && row.notification.channel == name);
+                        let rows: Vec<_> = new.take(max).map(|row| (row.id, row.notification.clone())).collect();
+                        if let Some((last, _)) = rows.last() {
+                            inner.handed.insert(name.clone(), *last);
+                        }
+                        rows
+                    };
+                    if !rows.is_empty() {
+                        return rows;
+                    }
+                    changed.changed().await.unwrap();
+                }
+            };
+            let rows = tokio::time::timeout(wait, more).await.unwrap_or_default();
+            Ok(Batch { items: Items::Outbox(rows), watermark: Timestamp(0) })
+        })
+    }
+
+    fn commit<'a>(&'a self, lease: &'a Lease, commit: Commit) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let name = Fake::name(&lease.shard);
+            {
+                let mut inner = self.lock();
+                if inner.epochs[&name] != lease.epoch {
+                    return Err(StoreError::Fenced(lease.shard.clone()));
+                }
+                if inner.failing > 0 {
+                    inner.failing -= 1;
+                    return Err(StoreError::Failed("the disk says no".into()));
+                }
+                let Changes::Channel(changes) = commit.changes else { panic!("not for a channel") };
+                let before = inner.cursors.insert(name.clone(), commit.cursor).unwrap_or_default();
+                assert!(before.seq <= commit.cursor.seq, "the cursor went back");
+                for row in &changes.deliveries {
+                    assert!(row.id.0 <= commit.cursor.seq.0, "a row beyond the cursor");
+                    assert_eq!(inner.rows[&row.id].notification, row.notification);
+                    inner.rows.insert(row.id, row.clone());
+                }
+                for message in &changes.messages {
+                    inner.messages.insert((name.clone(), message.group), message.clone());
+                }
+                inner.attempts.extend(changes.attempts.iter().cloned());
+                inner.commits.push(changes);
+            }
+            self.changed.send_modify(|version| *version += 1);
+            Ok(())
+        })
+    }
+
+    fn table(&self, name: &'static str) -> Arc<dyn Table> {
+        Arc::new(FakeTable { name, inner: Arc::clone(&self.inner) })
+    }
+}
+
+impl Reader for Fake {
+    fn group(&self, id: GroupId) -> BoxFuture<'_, Result<Option<(Group, Vec<Incident>)>, StoreError>> {
+        Box::pin(async move { Ok(self.lock().groups.get(&id).cloned()) })
+    }
+}
+
+struct FakeTable {
+    name: &'static str,
+    inner: Arc<Mutex<Inner>>,
+}
+
+impl Table for FakeTable {
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<String>, StoreError>> {
+        let value = self.inner.lock().unwrap().tables.get(&format!("{}/{key}", self.name)).cloned();
+        Box::pin(async move { Ok(value) })
+    }
+
+    fn put<'a>(&'a self, key: &'a str, value: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.inner.lock().unwrap().tables.insert(format!("{}/{key}", self.name), value.to_owned());
+        Box::pin(async { Ok(()) })
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        panic!("delivery does not watch")
+    }
+}
+
+fn incident(stream: &StreamName, channel: &ChannelName) -> Incident {
+    Incident {
+        id: IncidentId(1),
+        rule: "gop_too_large".into(),
+        on: EventKind::PushError,
+        stream: stream.clone(),
+        group: None,
+        state: Life::Firing,
+        cause: None,
+        severity: Severity::Critical,
+        since: Timestamp(1),
+        opened_at: Timestamp(1),
+        resolved_at: None,
+        last_at: Timestamp(1),
+        last_received: Timestamp(1),
+        deadline: None,
+        reports: 1,
+        count: 1,
+        troubles: Vec::new(),
+        errcode: None,
+        errmsg: None,
+        push_duration: None,
+        session: None,
+        user_ip: None,
+        appid: None,
+        flaps: 0,
+        notify: vec![channel.clone()],
+    }
+}
+
+pub(crate) fn channel(name: &str, target: Target) -> Arc<Channel> {
+    Arc::new(Channel {
+        name: ChannelName::new(name),
+        target,
+        language: Language::En,
+        min_severity: Severity::Info,
+        fallback: None,
+        timezone: TimeZone::UTC,
+    })
+}
+
+pub(crate) fn slack(api_url: &str, room: &str) -> Arc<Channel> {
+    let door = SlackDoor::Bot { token: format!("xoxb-{SECRET}").into(), channel: room.into() };
+    channel("slack", Target::Slack { door, api_url: api_url.into() })
+}
+
+pub(crate) fn slack_webhook(url: &str) -> Arc<Channel> {
+    let door = SlackDoor::Webhook { url: format!("{url}/services/{SECRET}").into() };
+    channel("slackhook", Target::Slack { door, api_url: String::new() })
+}
+
+pub(crate) fn wecom(api_url: &str, key: &str) -> Arc<Channel> {
+    channel("wecom", Target::Wecom { key: key.into(), api_url: api_url.into() })
+}
+
+pub(crate) fn telegram(api_url: &str, chat_id: i64) -> Arc<Channel> {
+    let token = format!("123:{SECRET}").into();
+    channel("telegram", Target::Telegram { token, chat_id, thread_id: None, api_url: api_url.into() })
+}
+
+pub(crate) fn webhook(url: &str) -> Arc<Channel> {
+    let headers = BTreeMap::from([("x-key".to_owned(), format!("h-{SECRET}").into())]);
+    channel("webhook", Target::Webhook { url: format!("{url}/{SECRET}").into(), headers })
+}

@@ -1,0 +1,1 @@
+//! The worker against a store in memory and chats on loopback.

@@ -1,0 +1,140 @@
+//! Any HTTP endpoint that takes JSON. Here a 2xx is a yes: there is nobody else to ask.
+
+use std::collections::BTreeMap;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::call::{Call, Words};
+use super::verdict::Verdict;
+use super::wire::{self, Reply};
+
+/// Version of the body's shape.
+const VERSION: u32 = 1;
+
+/// Posts to the endpoint. `Idempotency-Key` is the same at each repetition, so that it can drop doubles.
+pub(crate) async fn post(
+    http: &reqwest::Client,
+    url: &SecretString,
+    headers: &BTreeMap<String, SecretString>,
+    call: &Call,
+) -> Verdict {
+    let headers = match header_map(headers) {
+        Ok(headers) => headers,
+        Err(why) => return Verdict::PermanentTarget { why },
+    };
+    let request = http
+        .post(url.expose_secret())
+        .header("idempotency-key", format!("pushwatch-{}", call.delivery.0))
+        .json(&payload(call))
+        .headers(headers);
+    match wire::send(request).await {
+        Ok(reply) => judge(reply.status, &reply.headers, &reply.body),
+        Err(verdict) => verdict,
+    }
+}
+
+/// Judges an answer by its status; the body is the endpoint's own affair.
+pub(crate) fn judge(status: u16, headers: &HeaderMap, body: &[u8]) -> Verdict {
+    let reply = Reply { status, headers: headers.clone(), body: body.to_vec() };
+    let why = format!("HTTP {status}");
+    match (status, reply.retry_after()) {
+        (200..=299, _) => Verdict::sent(),
+        (429 | 503, Some(after)) => Verdict::RateLimited { after },
+        (504, _) => Verdict::Unknown { why },
+        (408 | 425 | 429 | 500..=599, _) => Verdict::Retry { why },
+        (300..=399, _) => Verdict::PermanentTarget { why: format!("{why}: redirects are not followed") },
+        (400..=499, _) => Verdict::PermanentMessage { why },
+        _ => Verdict::Unrecognised { why },
+    }
+}
+
+fn header_map(headers: &BTreeMap<String, SecretString>) -> Result<HeaderMap, String> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let bad = || format!("the header {name:?} can't be sent");
+            let name_read: HeaderName = name.parse().map_err(|_| bad())?;
+            let mut value: HeaderValue = value.expose_secret().parse().map_err(|_| bad())?;
+            value.set_sensitive(true);
+            Ok((name_read, value))
+        })
+        .collect()
+}
+
+fn payload(call: &Call) -> Value {
+    let mut body = json!({
+        "version": VERSION,
+        "reason": call.reason.as_str(),
+        "delivery_id": call.delivery.0,
+        "summary": call.summary,
+    });
+    match &call.words {
+        Words::Rich(text) => {
+            body["text"] = json!(text);
+            body["facts"] = call.facts.clone();
+        }
+        Words::Plain(text) => body["text"] = json!(text),
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::call::{Act, sample};
+    use super::super::wire::reply;
+    use super::*;
+
+    fn judged(status: u16, headers: &[(&'static str, &str)]) -> Verdict {
+        let reply = reply(status, headers, "<html>whatever</html>");
+        judge(reply.status, &reply.headers, &reply.body)
+    }
+
+    #[test]
+    fn every_status_has_its_class() {
+        for status in [200, 201, 202, 204, 299] {
+            assert_eq!(judged(status, &[]), Verdict::sent(), "{status}");
+        }
+        for status in [408, 425, 429, 500, 502, 503] {
+            assert!(matches!(judged(status, &[]), Verdict::Retry { .. }), "{status}");
+        }
+        for status in [400, 401, 403, 404, 410, 413, 422] {
+            assert!(matches!(judged(status, &[]), Verdict::PermanentMessage { .. }), "{status}");
+        }
+        assert!(matches!(judged(504, &[]), Verdict::Unknown { .. }));
+        assert!(matches!(judged(301, &[]), Verdict::PermanentTarget { .. }));
+        assert!(matches!(judged(101, &[]), Verdict::Unrecognised { .. }));
+        for status in [429, 503] {
+            let limited = Verdict::RateLimited { after: Duration::from_secs(77) };
+            assert_eq!(judged(status, &[("retry-after", "77")]), limited, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_body_carries_words_and_facts() {
+        insta::assert_json_snapshot!(payload(&sample(Act::Post, Words::Rich("late".into()))), @r#"
+        {
+          "delivery_id": 7,
+          "facts": {
+            "stream": "cam1"
+          },
+          "reason": "post",
+          "summary": "cam1 <late>",
+          "text": "late",
+          "version": 1
+        }
+        "#);
+        let plain = payload(&sample(Act::Post, Words::Plain("late".into())));
+        assert_eq!((plain.get("facts"), &plain["text"]), (None, &json!("late")));
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_sent_is_named_without_its_value() {
+        let headers = BTreeMap::from([("x-key".to_owned(), SecretString::from("se\ncret"))]);
+        let why = header_map(&headers).unwrap_err();
+        assert!(why.contains("x-key") && !why.contains("cret"), "{why}");
+    }
+}

@@ -1,0 +1,132 @@
+//! WeCom group robot: markdown through its webhook. HTTP says 200 to everything; `errcode` is the answer.
+
+use reqwest::header::HeaderMap;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::call::{Call, Words, cut_bytes};
+use super::verdict::Verdict;
+use super::wire::{self, Reply, WAIT_UNTOLD};
+
+/// Longest markdown, bytes; longer is refused (40058).
+const MARKDOWN: usize = 4_096;
+
+/// Longest plain text, bytes.
+const TEXT: usize = 2_048;
+
+/// Posts to the robot's group. A robot can neither edit nor answer.
+pub(crate) async fn robot(http: &reqwest::Client, api_url: &str, key: &SecretString, call: &Call) -> Verdict {
+    let address = format!("{api_url}/cgi-bin/webhook/send");
+    let address = match reqwest::Url::parse_with_params(&address, [("key", key.expose_secret())]) {
+        Ok(address) => address,
+        Err(error) => return Verdict::PermanentTarget { why: format!("api_url: {error}") },
+    };
+    let request = http.post(address).json(&payload(&call.words));
+    match wire::send(request).await {
+        Ok(reply) => judge(reply.status, &reply.headers, &reply.body),
+        Err(verdict) => verdict,
+    }
+}
+
+/// Judges an answer. Its `errmsg` is not repeated: it names our address.
+pub(crate) fn judge(status: u16, headers: &HeaderMap, body: &[u8]) -> Verdict {
+    let reply = Reply { status, headers: headers.clone(), body: body.to_vec() };
+    let errcode = reply.object().and_then(|answer| answer.get("errcode").and_then(Value::as_i64));
+    match errcode {
+        Some(errcode) => judge_code(errcode),
+        None => reply.judge_status(),
+    }
+}
+
+fn judge_code(errcode: i64) -> Verdict {
+    let said = |meaning: &str| format!("WeCom says errcode {errcode}: {meaning}");
+    match errcode {
+        0 => Verdict::sent(),
+        -1 | 6000 | 45033 => Verdict::Retry { why: said("busy") },
+        45009 => Verdict::RateLimited { after: WAIT_UNTOLD },
+        93000 => Verdict::PermanentTarget { why: said("the key is wrong or the robot was removed") },
+        93004 => Verdict::PermanentTarget { why: said("the robot was stopped") },
+        93008 => Verdict::PermanentTarget { why: said("the robot is not in the group") },
+        60020 => Verdict::PermanentTarget { why: said("our address is not on the list of trusted ones") },
+        40001 | 40013 | 40014 | 40056 | 41001 | 42001 | 48002 | 50003 | 301002 => {
+            Verdict::PermanentTarget { why: said("the credentials are not accepted") }
+        }
+        40003 | 60111 | 81013 | 82001 => Verdict::PermanentTarget { why: said("nobody to receive it") },
+        40008 | 40058 | 42014 | 42045 | 44004 | 45002 | 45008 | 47001 | 85002 | 301019 => {
+            Verdict::PermanentMessage { why: said("the message is not accepted") }
+        }
+        _ => Verdict::Unrecognised { why: said("not in our table") },
+    }
+}
+
+fn payload(words: &Words) -> Value {
+    match words {
+        Words::Rich(text) => json!({ "msgtype": "markdown", "markdown": { "content": cut_bytes(text, MARKDOWN) } }),
+        // Even in a plain text `<@somebody>` is a mention.
+        Words::Plain(text) => {
+            json!({ "msgtype": "text", "text": { "content": cut_bytes(&text.replace('<', "‹"), TEXT) } })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::reply;
+    use super::*;
+
+    fn judged(status: u16, body: &str) -> Verdict {
+        let reply = reply(status, &[], body);
+        judge(reply.status, &reply.headers, &reply.body)
+    }
+
+    fn code(errcode: i64) -> Verdict {
+        judged(200, &format!(r#"{{"errcode":{errcode},"errmsg":"no, from ip: 192.0.2.7, more info at …"}}"#))
+    }
+
+    #[test]
+    fn every_errcode_inside_a_200_has_its_class() {
+        assert_eq!(code(0), Verdict::sent());
+        for errcode in [-1, 6000, 45033] {
+            assert!(matches!(code(errcode), Verdict::Retry { .. }), "{errcode}");
+        }
+        assert_eq!(code(45009), Verdict::RateLimited { after: WAIT_UNTOLD });
+        let targets = [
+            93000, 93004, 93008, 40001, 40013, 40056, 48002, 50003, 60020, 301_002, 40014, 42001, 41001, 81013, 60111,
+            40003, 82001,
+        ];
+        for errcode in targets {
+            assert!(matches!(code(errcode), Verdict::PermanentTarget { .. }), "{errcode}");
+        }
+        for errcode in [40008, 40058, 44004, 45002, 45008, 47001, 301_019, 42014, 42045, 85002] {
+            assert!(matches!(code(errcode), Verdict::PermanentMessage { .. }), "{errcode}");
+        }
+        assert!(matches!(code(99999), Verdict::Unrecognised { .. }));
+    }
+
+    #[test]
+    fn what_wecom_says_of_our_address_is_not_repeated() {
+        for errcode in [-1, 93000, 40058, 99999] {
+            let why = code(errcode).why().unwrap();
+            assert!(why.contains(&errcode.to_string()) && !why.contains("192.0.2.7"), "{why}");
+        }
+    }
+
+    #[test]
+    fn without_an_errcode_nothing_was_said() {
+        for body in ["", "{}", "<html>blocked</html>", r#"{"errcode":"zero"}"#, "0"] {
+            assert!(matches!(judged(200, body), Verdict::Unknown { .. }), "{body}");
+        }
+        assert!(matches!(judged(502, "<html></html>"), Verdict::Retry { .. }));
+        assert!(matches!(judged(404, ""), Verdict::PermanentTarget { .. }));
+        assert!(matches!(judged(429, ""), Verdict::RateLimited { .. }));
+    }
+
+    #[test]
+    fn texts_keep_to_the_bytes_and_mention_nobody() {
+        let rich = payload(&Words::Rich("断".repeat(2000)));
+        assert!(rich["markdown"]["content"].as_str().unwrap().len() <= MARKDOWN);
+        let plain = payload(&Words::Plain(format!("<@all> {}", "断".repeat(2000))));
+        let content = plain["text"]["content"].as_str().unwrap();
+        assert!(content.len() <= TEXT && content.starts_with("‹@all>"), "{content}");
+    }
+}

@@ -1,0 +1,460 @@
+//! One channel's loop: take rows in, begin calls, keep what changed, make the calls, take the verdicts in. No policy
+//! of its own: `desk` decides about rows, `budget` and `retry` about time, the platform files about answers.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use super::call::{self, Act, Call, WHOLE, Words};
+use super::desk::{Aftermath, Desk, Ended, Flight};
+use super::health::Health;
+use super::lanes::Lanes;
+use super::plan::Plan;
+use super::verdict::Verdict;
+use crate::model::{
+    Attempt, Channel, ChannelKind, Cursor, DeliveryId, DeliveryOutcome, DeliveryState, Group, GroupId, Incident,
+    Notification, Reason, Seq, Target, Timestamp,
+};
+use crate::render::View;
+use crate::store::{Changes, Commit, Items, Lease, Shard, State, Store, StoreError};
+
+/// Table of chats that got a new id: old id to new id.
+const CHATS: &str = "telegram_chats";
+
+/// Table of the chats' own "not before": budget to milliseconds.
+const HOLDS: &str = "budget_holds";
+
+/// Rows asked for at once.
+const MOST_ROWS: usize = 1_024;
+
+/// Rows held in memory; the rest waits in the store.
+const MOST_WAITING: usize = 250_000;
+
+/// Groups looked at between two commits.
+const MOST_GROUPS: usize = 256;
+
+/// How long to wait for rows in one go; only a bound, rows wake the loop.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// Between tries where the store says no.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+/// Tries of the last commits once we are to stop.
+const LAST_TRIES: u32 = 5;
+
+/// Beyond a call's own time-out, for the commit after it.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Chats move once; a chain of moves is a chat that has lost its mind.
+const MOST_MOVES: u32 = 4;
+
+/// Tells a channel what it is owed, until `stop`: then calls under way are finished and the rest is kept.
+///
+/// # Errors
+/// [`StoreError::Fenced`] if another owner has opened the channel, [`StoreError::Closed`] if the store closed first,
+/// any other if the last changes could not be kept when stopping.
+pub async fn run(channel: Arc<Channel>, context: Arc<Context>, stop: CancellationToken) -> Result<(), StoreError> {
+    let mut worker = Worker::open(channel, context, stop).await?;
+    worker.work().await
+}
+
+struct Worker {
+    channel: Arc<Channel>,
+    context: Arc<Context>,
+    stop: CancellationToken,
+    lease: Lease,
+    /// The last row taken in.
+    last: DeliveryId,
+    lanes: Lanes,
+    slots: usize,
+    desk: Desk,
+    health: Health,
+    /// The chat's new id and how often it moved.
+    moved: Option<i64>,
+    moves: u32,
+    /// Begun, not yet made: the commit goes first.
+    begun: Vec<(Flight, Call)>,
+    calls: JoinSet<Verdict>,
+    flights: HashMap<Id, Flight>,
+}
+
+impl Worker {
+    async fn open(channel: Arc<Channel>, context: Arc<Context>, stop: CancellationToken) -> Result<Worker, StoreError> {
+        let opened = context.store.open(Shard::Channel(channel.name.clone()), Duration::ZERO).await?;
+        let State::Channel(state) = opened.state else {
+            return Err(StoreError::Failed("a channel was opened and an engine came".into()));
+        };
+        let lanes = Lanes::of(&channel);
+        let now = context.clock.steady();
+        let holds = context.store.table(HOLDS);
+        for lane in lanes.all() {
+            let held = holds.get(&lane.key).await?.and_then(|until| until.parse().ok()).map(Timestamp);
+            context.budgets.open(lane, &state.attempts, held, now);
+        }
+        let slots = match channel.kind() {
+            ChannelKind::Webhook => 4,
+            ChannelKind::Slack | ChannelKind::Wecom | ChannelKind::Telegram | ChannelKind::Console => 1,
+        };
+        let mut worker = Worker {
+            desk: Desk::open(channel.name.clone(), channel.can_edit(), state),
+            channel,
+            context,
+            stop,
+            lease: opened.lease,
+            last: DeliveryId(opened.cursor.seq.0),
+            lanes,
+            slots,
+            health: Health::default(),
+            moved: None,
+            moves: 0,
+            begun: Vec::new(),
+            calls: JoinSet::new(),
+            flights: HashMap::new(),
+        };
+        worker.find_chat().await?;
+        worker.gauge();
+        Ok(worker)
+    }
+
+    async fn work(&mut self) -> Result<(), StoreError> {
+        let (store, lease, stop) = (Arc::clone(&self.context.store), self.lease.clone(), self.stop.clone());
+        let mut next = pin!(fetch(store.as_ref(), &lease));
+        while !stop.is_cancelled() {
+            self.begin_due().await?;
+            self.keep().await?;
+            self.make_calls();
+            let wake = self.wake_after();
+            let room = self.desk.queue.len() < MOST_WAITING;
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                Some(ended) = self.calls.join_next_with_id() => {
+                    self.land(ended).await;
+                    while let Some(ended) = self.calls.try_join_next_with_id() {
+                        self.land(ended).await;
+                    }
+                }
+                // Kept alive from turn to turn, so that no row handed over is dropped with it.
+                rows = &mut next, if room => {
+                    self.take_in(rows?);
+                    next.set(fetch(store.as_ref(), &lease));
+                }
+                () = tokio::time::sleep(wake.unwrap_or(WAIT)), if wake.is_some() => {}
+            }
+        }
+        self.finish().await
+    }
+
+    /// Waits for the calls under way, as long as a call may take, and keeps what came of them.
+    async fn finish(&mut self) -> Result<(), StoreError> {
+        let landed = async {
+            while let Some(ended) = self.calls.join_next_with_id().await {
+                self.land(ended).await;
+            }
+        };
+        if tokio::time::timeout(WHOLE + GRACE, landed).await.is_err() {
+            tracing::warn!(channel = %self.channel.name, "a call did not end in time; its row stays on record as sending");
+        }
+        self.keep().await
+    }
+
+    fn take_in(&mut self, rows: Vec<(DeliveryId, Notification)>) {
+        let now = self.now();
+        for (id, notification) in rows {
+            self.last = self.last.max(id);
+            self.desk.accept(id, &notification, now);
+        }
+    }
+
+    /// Begins the calls that are due and that budgets and free slots allow, the most urgent first.
+    async fn begin_due(&mut self) -> Result<(), StoreError> {
+        for _ in 0..MOST_GROUPS {
+            let now = self.now();
+            let blocked = self.health.held_until > now || self.ready_at(now) > now;
+            if blocked || self.calls.len() + self.begun.len() >= self.slots {
+                break;
+            }
+            let Some(group) = self.desk.queue.take(now) else { break };
+            match self.edits_ready_at(group, now) {
+                until if until > now => self.desk.queue.put_back(group, until),
+                _ => match self.context.reader.group(group).await {
+                    Ok(found) => self.begin(group, found, now),
+                    Err(StoreError::Closed) => return Err(StoreError::Closed),
+                    Err(error) => {
+                        tracing::error!(channel = %self.channel.name, %error, "a group can't be read; trying again");
+                        self.desk.queue.put_back(group, now + STORE_PAUSE);
+                        self.health.held_until = now + STORE_PAUSE;
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, id: GroupId, found: Option<(Group, Vec<Incident>)>, now: Timestamp) {
+        let Some((group, mut incidents)) = found else {
+            return self.desk.void(id, None, "the group is no longer kept", now);
+        };
+        incidents.retain(|incident| incident.notify.contains(&self.channel.name));
+        if incidents.is_empty() {
+            return self.desk.void(id, Some(&group.stream), "none of it concerns this channel", now);
+        }
+        let firing = incidents.iter().any(Incident::is_firing);
+        let act = match self.desk.plan(&group, firing) {
+            Plan::Void(why) => return self.desk.void(id, Some(&group.stream), why, now),
+            Plan::Call(act) => act,
+        };
+        let lanes = self.lanes.of_call(&act);
+        let keys: Vec<&str> = lanes.iter().map(|lane| lane.key.as_str()).collect();
+        if let Err((key, until)) = self.context.budgets.take(&keys, now) {
+            // The target's own budget holds up everybody, so the group keeps its place.
+            let due = if key == self.lanes.target.key { now } else { until };
+            return self.desk.queue.put_back(id, due);
+        }
+        let limited = lanes.iter().filter(|lane| lane.is_limited());
+        let attempts = limited.map(|lane| Attempt { budget: lane.key.clone(), at: now }).collect();
+        if let Some(flight) = self.desk.begin(&group, act, attempts) {
+            let view = View {
+                group: &group,
+                incidents: &incidents,
+                channel: &self.channel,
+                catalogue: &self.context.catalogue,
+                now,
+            };
+            self.begun.push(self.word(flight, &view));
+        }
+    }
+
+    /// Finds the words for a call.
+    fn word(&self, mut flight: Flight, view: &View<'_>) -> (Flight, Call) {
+        let renderer = &self.context.renderer;
+        let rendered = match flight.act {
+            Act::Note { .. } => renderer.note(view),
+            Act::Post | Act::Edit(_) => renderer.incident(view),
+        };
+        let facts = match self.channel.kind() {
+            ChannelKind::Webhook => renderer.facts(view),
+            _ => serde_json::Value::Null,
+        };
+        if let Some(error) = &rendered.template_error {
+            tracing::warn!(channel = %self.channel.name, group = flight.group.0, %error, "template failed, built-in text sent");
+        }
+        flight.template_error = rendered.template_error;
+        let call = Call {
+            act: flight.act.clone(),
+            words: if flight.plain { Words::Plain(rendered.plain) } else { Words::Rich(rendered.text) },
+            summary: rendered.summary,
+            sign: rendered.sign,
+            facts,
+            reason: flight.reason,
+            delivery: flight.carrier,
+            moved: self.moved,
+        };
+        (flight, call)
+    }
+
+    /// Makes the calls whose beginning is on record.
+    fn make_calls(&mut self) {
+        for (flight, call) in self.begun.drain(..) {
+            let (channel, context) = (Arc::clone(&self.channel), Arc::clone(&self.context));
+            let task = async move { call::make(&channel, &call, &context.http, &context.console).await };
+            self.flights.insert(self.calls.spawn(task).id(), flight);
+        }
+    }
+
+    /// Takes in how a call ended.
+    async fn land(&mut self, ended: Result<(Id, Verdict), JoinError>) {
+        let (id, verdict) = match ended {
+            Ok(ended) => ended,
+            Err(error) => (error.id(), Verdict::Unknown { why: "the call broke off inside pushwatch".into() }),
+        };
+        let Some(flight) = self.flights.remove(&id) else { return };
+        let verdict = self.follow(verdict);
+        let (now, dice) = (self.now(), fastrand::f64());
+        let why = verdict.why().unwrap_or_default();
+        if !why.is_empty() {
+            let (channel, group, stream) = (&self.channel.name, flight.group.0, &flight.stream);
+            tracing::warn!(%channel, group, ?stream, delivery = flight.carrier.0, why, "not told yet");
+        }
+        match self.desk.settle(&flight, verdict, now, dice) {
+            Aftermath::Well => {
+                if self.health.well() {
+                    tracing::info!(channel = %self.channel.name, "the channel takes messages again");
+                    self.desk.queue.wake();
+                }
+            }
+            Aftermath::Answered => self.health.answered(),
+            Aftermath::Failed => self.health.failed(now, dice),
+            Aftermath::Held(until) => {
+                self.health.answered();
+                self.hold(until).await;
+            }
+            Aftermath::Refused(until) => {
+                if self.health.refused(until) {
+                    tracing::error!(channel = %self.channel.name, why, "the channel refuses every message: mend it");
+                }
+                self.desk.expire(&why, now);
+            }
+            Aftermath::Moved(chat) => self.move_to(chat).await,
+        }
+    }
+
+    /// Keeps what changed; stays here until that has gone through.
+    async fn keep(&mut self) -> Result<(), StoreError> {
+        let Some(changes) = self.desk.take_changes() else {
+            return Ok(());
+        };
+        let cursor = Cursor { seq: Seq(self.last.0), at: self.now() };
+        let commit = Commit { cursor, changes: Changes::Channel(changes) };
+        let mut tries = 0;
+        while let Err(error) = self.context.store.commit(&self.lease, commit.clone()).await {
+            tries += 1;
+            let stopping = self.stop.is_cancelled();
+            match error {
+                StoreError::Fenced(_) | StoreError::Closed => return Err(error),
+                StoreError::Overloaded(_) | StoreError::Failed(_) if stopping && tries >= LAST_TRIES => {
+                    return Err(error);
+                }
+                StoreError::Overloaded(_) | StoreError::Failed(_) => {
+                    tracing::error!(channel = %self.channel.name, %error, tries, "deliveries can't be kept; trying again");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(STORE_PAUSE) => {}
+                () = self.stop.cancelled(), if !stopping => {}
+            }
+        }
+        let (ended, repeats) = self.desk.take_ended();
+        for _ in 0..repeats {
+            self.context.metrics.possible_duplicate(&self.channel.name);
+        }
+        for ended in &ended {
+            self.report(ended);
+        }
+        self.gauge();
+        Ok(())
+    }
+
+    fn report(&self, ended: &Ended) {
+        let (channel, metrics) = (&self.channel.name, &self.context.metrics);
+        metrics.notification(channel, ended.row.reason, ended.outcome);
+        if matches!(ended.outcome, DeliveryOutcome::Sent | DeliveryOutcome::SentPlain) {
+            metrics.notification_delay(channel, self.now().since(ended.row.at).as_secs_f64());
+        }
+        let (group, delivery, outcome) = (ended.group.0, ended.row.id.0, ended.outcome.as_str());
+        let (stream, why) = (ended.stream.as_ref().map_or("", |stream| stream.full()), ended.error.as_deref());
+        match (ended.outcome, ended.row.reason) {
+            (DeliveryOutcome::Dead, _) => {
+                tracing::error!(%channel, group, ?stream, delivery, outcome, why, "notification given up");
+            }
+            (DeliveryOutcome::Void, _) | (_, Reason::Edit) => {
+                tracing::debug!(%channel, group, ?stream, delivery, outcome, why, "notification done");
+            }
+            _ => tracing::info!(%channel, group, ?stream, delivery, outcome, why, "notification done"),
+        }
+    }
+
+    fn gauge(&self) {
+        let (metrics, queue) = (&self.context.metrics, &self.desk.queue);
+        metrics.outbox_rows(&self.channel.name, DeliveryState::Pending, queue.len() - queue.sending());
+        metrics.outbox_rows(&self.channel.name, DeliveryState::Sending, queue.sending());
+    }
+
+    /// How long nothing can begin; `None` until a call ends or a row comes.
+    fn wake_after(&self) -> Option<Duration> {
+        if self.calls.len() >= self.slots {
+            return None;
+        }
+        let now = self.now();
+        let due = self.desk.queue.next_due()?;
+        Some(due.max(self.health.held_until).max(self.ready_at(now)).since(now))
+    }
+
+    fn ready_at(&self, now: Timestamp) -> Timestamp {
+        self.context.budgets.ready_at(&self.lanes.target.key, now)
+    }
+
+    fn edits_ready_at(&self, group: GroupId, now: Timestamp) -> Timestamp {
+        match &self.lanes.edits {
+            Some(lane) if self.desk.may_edit(group) => self.context.budgets.ready_at(&lane.key, now),
+            _ => now,
+        }
+    }
+
+    /// The chat said "not before": for all channels of the budget, and after a restart too.
+    async fn hold(&mut self, until: Timestamp) {
+        for lane in self.lanes.all() {
+            self.context.budgets.hold(&lane.key, until);
+            if let Err(error) = self.context.store.table(HOLDS).put(&lane.key, &until.0.to_string()).await {
+                tracing::error!(channel = %self.channel.name, %error, "a rate limit can't be kept for a restart");
+            }
+        }
+    }
+
+    /// Finds out whether the chat has moved since the rules were written.
+    async fn find_chat(&mut self) -> Result<(), StoreError> {
+        let Target::Telegram { chat_id, .. } = self.channel.target else {
+            return Ok(());
+        };
+        let (chats, mut chat) = (self.context.store.table(CHATS), chat_id);
+        for _ in 0..MOST_MOVES {
+            match chats.get(&chat.to_string()).await?.and_then(|next| next.parse().ok()) {
+                Some(next) => chat = next,
+                None => break,
+            }
+        }
+        self.settle_in(chat);
+        Ok(())
+    }
+
+    fn settle_in(&mut self, chat: i64) {
+        self.moved = Some(chat);
+        self.desk.home = Some(chat.to_string());
+    }
+
+    /// A chat that moves in circles is a target that takes nothing.
+    fn follow(&mut self, verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::Migrated { chat_id } if self.moved == Some(chat_id) || self.moves >= MOST_MOVES => {
+                Verdict::PermanentTarget { why: format!("the chat moves in circles, last to {chat_id}") }
+            }
+            verdict => verdict,
+        }
+    }
+
+    async fn move_to(&mut self, chat: i64) {
+        let Some(old) = self.moved else { return };
+        tracing::warn!(channel = %self.channel.name, old, new = chat, "the chat has a new id; put it into rules.yaml");
+        if let Err(error) = self.context.store.table(CHATS).put(&old.to_string(), &chat.to_string()).await {
+            tracing::error!(channel = %self.channel.name, %error, "the chat's new id can't be kept for a restart");
+        }
+        self.moves += 1;
+        self.settle_in(chat);
+    }
+
+    fn now(&self) -> Timestamp {
+        self.context.clock.steady()
+    }
+}
+
+/// The next rows; where the store is busy it waits and asks again.
+async fn fetch(store: &dyn Store, lease: &Lease) -> Result<Vec<(DeliveryId, Notification)>, StoreError> {
+    loop {
+        match store.next(lease, MOST_ROWS, WAIT).await {
+            Ok(batch) => match batch.items {
+                Items::Outbox(rows) => return Ok(rows),
+                Items::Journal(_) => return Err(StoreError::Failed("a channel was given journal entries".into())),
+            },
+            Err(error @ (StoreError::Fenced(_) | StoreError::Closed)) => return Err(error),
+            Err(error @ (StoreError::Overloaded(_) | StoreError::Failed(_))) => {
+                tracing::error!(%error, "the outbox can't be read; trying again");
+                tokio::time::sleep(STORE_PAUSE).await;
+            }
+        }
+    }
+}
