@@ -84,6 +84,9 @@ pub enum AppError {
     /// The store can't go on.
     #[error("the store failed: {0}")]
     Store(#[from] StoreError),
+    /// The disk failed in a way that forbids to go on.
+    #[error("the disk failed, and what is believed to be on it may not be: {}", .0.as_deref().unwrap_or("closed"))]
+    Disk(Option<Arc<str>>),
     /// A part ended that never should.
     #[error("a part of pushwatch ended unexpectedly: {0}")]
     Ended(String),
@@ -169,7 +172,7 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     });
 
     let stage = app.stage();
-    let limits = Limits { trusted: rules.door.trusted_proxies.clone(), ..Limits::default() };
+    let limits = Limits { exempt: rules.door.trusted_proxies.clone(), ..Limits::default() }.fit_process();
     let journal = Arc::new(EngineJournal(Arc::clone(&store)));
     let door = Ingest::new(Arc::new(rules.door.clone()), journal, Arc::clone(&clock), Arc::clone(&metrics));
     let door = Arc::new(ingest::endpoint(Arc::new(door)));
@@ -185,12 +188,12 @@ impl App {
     /// # Errors
     /// [`AppError`] if a part broke; everything that was answered 200 is kept all the same.
     pub async fn run_until(mut self, stop: impl Future<Output = ()> + Send) -> Result<(), AppError> {
-        let fatal = self.store.fatal();
+        let mut fatal = self.store.fatal();
         let mut result = {
             let parts = self.stages.iter_mut().map(|(_, tasks)| Box::pin(first_end(tasks)));
             tokio::select! {
                 () = stop => Ok(()),
-                why = fatal => Err(AppError::Store(why)),
+                why = fatal.wait_for(Option::is_some) => Err(AppError::Disk(why.ok().and_then(|why| why.clone()))),
                 (ended, ..) = futures_util::future::select_all(parts) => Err(ended),
             }
         };

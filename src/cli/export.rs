@@ -4,14 +4,12 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
 use clap::Args;
 
 use super::args::duration;
 use super::exit::Exit;
 use crate::clock::Clock;
-use crate::model::{Seq, Timestamp};
-use crate::store::Scan;
+use crate::store::sqlite::{Recorded, Scan};
 
 const EXAMPLES: &str = "Examples:
   pushwatch export --since 24h --data-dir /var/lib/pushwatch > callbacks.jsonl
@@ -50,8 +48,8 @@ pub(super) fn run(args: &ExportArgs) -> Exit {
 }
 
 /// A line for each callback; other entries of the journal have no body.
-fn write_lines(entries: impl Iterator<Item = (Seq, Timestamp, Bytes)>, out: &mut impl Write) -> io::Result<()> {
-    for (_, received_at, body) in entries.filter(|(.., body)| !body.is_empty()) {
+fn write_lines(entries: impl Iterator<Item = Recorded>, out: &mut impl Write) -> io::Result<()> {
+    for Recorded { received_at, body, .. } in entries.filter(|entry| !entry.body.is_empty()) {
         write!(out, "{{\"received_at\":{},\"body\":", received_at.0)?;
         out.write_all(&body)?;
         out.write_all(b"}\n")?;
@@ -61,11 +59,19 @@ fn write_lines(entries: impl Iterator<Item = (Seq, Timestamp, Bytes)>, out: &mut
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
+    use crate::model::{Seq, Timestamp};
+
     use super::*;
 
     #[test]
     fn one_line_a_callback_and_none_for_other_entries() {
-        let entry = |seq, at, body: &'static str| (Seq(seq), Timestamp(at), Bytes::from(body));
+        let entry = |seq, at, body: &'static str| Recorded {
+            seq: Seq(seq),
+            received_at: Timestamp(at),
+            body: Bytes::from(body),
+        };
         let entries = [entry(1, 1000, r#"{"event_type":321}"#), entry(2, 1001, ""), entry(3, 1002, r#"{"a":[]}"#)];
         let mut out = Vec::new();
         write_lines(entries.into_iter(), &mut out).unwrap();

@@ -144,7 +144,8 @@ impl Store for Fake {
             let state = ChannelState { deliveries, messages, attempts: inner.attempts.clone() };
             let epoch = inner.epochs.entry(name).or_default();
             *epoch += 1;
-            Ok(Opened { lease: Lease { shard, epoch: *epoch }, cursor, state: State::Channel(state) })
+            let lease = Lease { shard, epoch: *epoch };
+            Ok(Opened { lease, cursor, state: State::Channel(state), last_alive: Timestamp(0) })
         })
     }
 
@@ -265,6 +266,7 @@ fn incident(stream: &StreamName, channel: &ChannelName) -> Incident {
         appid: None,
         flaps: 0,
         notify: vec![channel.clone()],
+        seq: crate::model::Seq(0),
     }
 }
 

@@ -173,7 +173,7 @@ fn a_plain_message_drops_the_blocks_and_wakes_nobody() {
 #[test]
 fn a_long_text_is_cut_between_lines_and_not_inside_a_link() {
     let line = format!("{}\n", "y".repeat(1999));
-    assert_eq!(sections(&line.repeat(3)), ["y".repeat(1999); 3]);
+    assert_eq!(sections(&line.repeat(3)), vec!["y".repeat(1999); 3]);
     let link = format!("{}<https://example.com|details>", "x".repeat(2990));
     assert_eq!(sections(&link), ["x".repeat(2990), "<https://example.com|details>".to_owned()]);
     let entity = format!("{}&amp;z", "x".repeat(2998));

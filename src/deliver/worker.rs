@@ -20,7 +20,7 @@ use crate::model::{
     Attempt, Channel, ChannelKind, Cursor, DeliveryId, DeliveryOutcome, DeliveryState, Group, GroupId, Incident,
     Notification, Reason, Seq, Target, Timestamp,
 };
-use crate::render::View;
+use crate::render::{self, View};
 use crate::store::{Changes, Commit, Items, Lease, Shard, State, Store, StoreError};
 
 /// Table of chats that got a new id: old id to new id.
@@ -238,7 +238,7 @@ impl Worker {
             Act::Post | Act::Edit(_) => renderer.incident(view),
         };
         let facts = match self.channel.kind() {
-            ChannelKind::Webhook => renderer.facts(view),
+            ChannelKind::Webhook => render::facts(view),
             _ => serde_json::Value::Null,
         };
         if let Some(error) = &rendered.template_error {

@@ -242,6 +242,7 @@ fn push_error(id: u64, rule: &str, troubles: Vec<Trouble>) -> Incident {
         appid: None,
         flaps: 0,
         notify: vec![ChannelName::new("ops")],
+        seq: crate::model::Seq(0),
     }
 }
 

@@ -2,4 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can not go on shall fail")]
 
+mod bot;
+mod crash;
 mod house;

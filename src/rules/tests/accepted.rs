@@ -150,13 +150,15 @@ tencent:
     assert_eq!((door.clock_skew, door.max_validity, door.max_body), (secs(0), secs(3600), 1024 * 1024));
     let sources: Vec<_> = door.sources.iter().map(ToString::to_string).collect();
     assert_eq!(sources, ["203.0.113.0/24", "2001:db8::1/128"]);
-    let empty = fine(&format!("{HEAD}rules: []\ntencent: {{ keys: [\"${{MISSING:-}}\"], path_secret: \"${{EMPTY}}\" }}\n"));
+    let empty =
+        fine(&format!("{HEAD}rules: []\ntencent: {{ keys: [\"${{MISSING:-}}\"], path_secret: \"${{EMPTY}}\" }}\n"));
     assert!(empty.door.keys.is_empty() && empty.door.path_secret.is_none());
 }
 
 #[test]
 fn references_are_resolved_everywhere_and_can_be_escaped() {
-    let rules = fine(&format!("{HEAD}rules: [ {{ name: \"r-${{SET}}\", on: push_end, where: {{ stream: \"$${{a}}\" }} }} ]\n"));
+    let rules =
+        fine(&format!("{HEAD}rules: [ {{ name: \"r-${{SET}}\", on: push_end, where: {{ stream: \"$${{a}}\" }} }} ]\n"));
     assert_eq!(&*rules.rules[0].name, "r-from-the-environment");
     assert!(format!("{:?}", rules.rules[0].conditions).contains("${a}"));
 }
@@ -171,7 +173,8 @@ fn anchors_and_merges_save_typing() {
 
 #[test]
 fn the_catalogue_takes_own_words() {
-    let set = fine(&format!("{HEAD}rules: []\ncatalogue: {{ gop_too_large: {{ name: long GOP, severity: critical }} }}\n"));
+    let set =
+        fine(&format!("{HEAD}rules: []\ncatalogue: {{ gop_too_large: {{ name: long GOP, severity: critical }} }}\n"));
     assert_eq!(set.catalogue.severity(AbnormalType(16)), Severity::Critical);
     assert_eq!(set.catalogue.trouble(AbnormalType(16), Language::En).name, "long GOP");
 }

@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, int};
-use crate::model::{Group, GroupId, Incident, Notification};
 use crate::model::{EngineChanges, EngineState, Keyed};
+use crate::model::{Group, GroupId, Incident, Notification};
 
 /// An engine commit with everything turned into text already, which is not the writer's work.
 #[derive(Debug)]
