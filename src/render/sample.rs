@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::Notice;
 use crate::model::{
     AbnormalType, Cause, Channel, ChannelKind, ChannelName, EventKind, Group, GroupId, Incident, IncidentId, Language,
-    Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble,
+    Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble,
 };
 
 /// The time of the samples: 2025-11-22T04:05:10Z, in the zone of their channels 12:05:10.
@@ -242,7 +242,7 @@ fn push_error(id: u64, rule: &str, troubles: Vec<Trouble>) -> Incident {
         appid: None,
         flaps: 0,
         notify: vec![ChannelName::new("ops")],
-        seq: crate::model::Seq(0),
+        seq: Seq(id),
     }
 }
 

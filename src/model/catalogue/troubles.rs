@@ -21,7 +21,7 @@ pub(super) fn unknown(kind: AbnormalType, language: Language) -> Text {
             format!("类型 {}", kind.0),
             "未知：云直播文档没有说明该类型",
             "未知",
-            "到云直播控制台「监控统计 → 异常查询」查看该流",
+            "到云直播控制台的监控页面查看该流的异常记录",
         ),
     };
     Text { name, viewers: viewers.to_owned(), cause: cause.to_owned(), fix: fix.to_owned() }
