@@ -11,7 +11,7 @@ use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Location, Spanned};
 
-/// Longest `rules.yaml`, in bytes: ten thousand rules fit.
+/// Longest `rules.yaml`, in bytes: thousands of rules fit.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
 
 /// Deepest nesting; the contract's own shapes need eight.
@@ -135,7 +135,9 @@ fn explain(text: &str, error: &Error) -> SyntaxError {
             let said = said.split(" at line ").next().unwrap_or_default().to_owned();
             let hint = match said.as_str() {
                 said if said.starts_with("unsupported tag") => Some("quote a value that begins with `!`"),
-                said if said.starts_with("while parsing a block") => Some("is a line indented differently from its neighbours?"),
+                said if said.starts_with("while parsing a block") => {
+                    Some("is a line indented differently from its neighbours?")
+                }
                 _ => hint_for(text, at),
             };
             (said, hint)

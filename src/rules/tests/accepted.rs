@@ -150,13 +150,15 @@ tencent:
     assert_eq!((door.clock_skew, door.max_validity, door.max_body), (secs(0), secs(3600), 1024 * 1024));
     let sources: Vec<_> = door.sources.iter().map(ToString::to_string).collect();
     assert_eq!(sources, ["203.0.113.0/24", "2001:db8::1/128"]);
-    let empty = fine(&format!("{HEAD}rules: []\ntencent: {{ keys: [\"${{MISSING:-}}\"], path_secret: \"${{EMPTY}}\" }}\n"));
+    let empty =
+        fine(&format!("{HEAD}rules: []\ntencent: {{ keys: [\"${{MISSING:-}}\"], path_secret: \"${{EMPTY}}\" }}\n"));
     assert!(empty.door.keys.is_empty() && empty.door.path_secret.is_none());
 }
 
 #[test]
 fn references_are_resolved_everywhere_and_can_be_escaped() {
-    let rules = fine(&format!("{HEAD}rules: [ {{ name: \"r-${{SET}}\", on: push_end, where: {{ stream: \"$${{a}}\" }} }} ]\n"));
+    let rules =
+        fine(&format!("{HEAD}rules: [ {{ name: \"r-${{SET}}\", on: push_end, where: {{ stream: \"$${{a}}\" }} }} ]\n"));
     assert_eq!(&*rules.rules[0].name, "r-from-the-environment");
     assert!(format!("{:?}", rules.rules[0].conditions).contains("${a}"));
 }
@@ -171,7 +173,8 @@ fn anchors_and_merges_save_typing() {
 
 #[test]
 fn the_catalogue_takes_own_words() {
-    let set = fine(&format!("{HEAD}rules: []\ncatalogue: {{ gop_too_large: {{ name: long GOP, severity: critical }} }}\n"));
+    let set =
+        fine(&format!("{HEAD}rules: []\ncatalogue: {{ gop_too_large: {{ name: long GOP, severity: critical }} }}\n"));
     assert_eq!(set.catalogue.severity(AbnormalType(16)), Severity::Critical);
     assert_eq!(set.catalogue.trouble(AbnormalType(16), Language::En).name, "long GOP");
 }
@@ -215,6 +218,20 @@ fn the_shipped_examples_are_right() {
     let set = load(&text, "rules.yaml", &set).unwrap_or_else(|mistakes| panic!("{text}\n{}", super::show(&mistakes)));
     assert_eq!(set.channels.len(), 6, "{:?}", set.channels.keys());
     assert!(set.door.path_secret.is_some() && !set.door.sources.is_empty());
+}
+
+#[test]
+fn the_example_of_the_guide_is_right_and_the_guide_names_every_key() {
+    let guide = include_str!("../../../docs/rules.md");
+    let example = guide.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let set = load(example, "docs/rules.md", &|_| Some("abc".to_owned()));
+    assert_eq!(set.unwrap_or_else(|mistakes| panic!("{}", super::show(&mistakes))).rules.len(), 2);
+    for word in crate::rules::shape::words() {
+        assert!(guide.contains(word), "docs/rules.md does not speak of `{word}`");
+    }
+    for name in AbnormalType::NAMES.into_iter().chain(EventKind::names()) {
+        assert!(guide.contains(&format!("`{name}`")), "docs/rules.md does not speak of `{name}`");
+    }
 }
 
 #[test]

@@ -137,7 +137,9 @@ fn texts_by_value_glob_list_and_negation() {
     ] {
         assert!(ends(holds, &event), "{holds}");
     }
-    for fails in ["stream: cam", "stream: \"CAM*\"", "session: 123", "stream: { not: \"cam*\" }", "stream: cam1, path: x"] {
+    for fails in
+        ["stream: cam", "stream: \"CAM*\"", "session: 123", "stream: { not: \"cam*\" }", "stream: cam1, path: x"]
+    {
         assert!(!ends(fails, &event), "{fails}");
     }
 }

@@ -40,7 +40,10 @@ tencent:
   key: literal-secret
 "
     ));
-    assert_snapshot!("unsigned_without_path", mistakes(&format!("{HEAD}rules: []\ntencent: {{ unsigned_events: [343] }}\n")));
+    assert_snapshot!(
+        "unsigned_without_path",
+        mistakes(&format!("{HEAD}rules: []\ntencent: {{ unsigned_events: [343] }}\n"))
+    );
 }
 
 #[test]
