@@ -238,6 +238,11 @@ pub(super) fn is_harmless(key: &str) -> bool {
     HARMLESS.contains(&key)
 }
 
+/// Whether the top of the file has this key, now or later.
+pub(super) fn is_top(key: &str) -> bool {
+    TOP.words.iter().any(|word| word.name == key)
+}
+
 /// Whether any section has this key.
 pub(super) fn is_known(key: &str) -> bool {
     every().any(|word| word.name == key)

@@ -246,6 +246,6 @@ fn two_thousand_rules_are_read_quickly() {
     let begun = Instant::now();
     assert_eq!(fine(&text).rules.len(), 2000);
     // Unoptimised and on a shared machine; a release build takes a tenth.
-    assert!(begun.elapsed() < secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < secs(30), "{:?}", begun.elapsed());
     println!("2000 rules, {} KiB: {:?}", text.len() / 1024, begun.elapsed());
 }
