@@ -67,7 +67,7 @@ impl ServeArgs {
 }
 
 /// The usual folder need not be there: then the built-in templates serve alone. One that was asked for must be.
-fn templates_in(folder: &Path) -> Option<PathBuf> {
+pub(super) fn templates_in(folder: &Path) -> Option<PathBuf> {
     let is_missing_default = folder == Path::new("templates") && !folder.exists();
     (!is_missing_default).then(|| folder.to_owned())
 }

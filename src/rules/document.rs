@@ -11,7 +11,7 @@ use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Location, Spanned};
 
-/// Longest `rules.yaml`, in bytes: ten thousand rules fit.
+/// Longest `rules.yaml`, in bytes: thousands of rules fit.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
 
 /// Deepest nesting; the contract's own shapes need eight.

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::diagnostic::{Mistakes, quote};
 use super::document::{Kind, Node};
 
-/// Largest secret file, in bytes.
+/// Largest secret file or resolved value, in bytes.
 const MAX_FILE: u64 = 64 * 1024;
 
 /// Where references are looked up.
@@ -107,6 +107,10 @@ fn expand(
         rest = &after[end + 1..];
     }
     expanded.push_str(rest);
+    if expanded.len() as u64 > MAX_FILE {
+        out.add(span, format!("its value is larger than {} KiB", MAX_FILE / 1024));
+        return None;
+    }
     whole.then_some(expanded)
 }
 

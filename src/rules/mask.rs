@@ -12,16 +12,20 @@ const MASK: &str = "***";
 /// value of `tencent` and `channels` under a key that is not known to be harmless (a misspelt `tokn:`).
 pub(super) fn find(root: &Node) -> Vec<Range<usize>> {
     let mut secrets = Vec::new();
-    if let Kind::Map(entries) = &root.kind {
-        for (key, value) in entries {
-            let strict = matches!(key.text.as_str(), "tencent" | "channels") || !shape::is_known(&key.text);
-            match (key.text.as_str(), &value.kind) {
-                ("channels", Kind::Map(channels)) => {
-                    channels.iter().for_each(|(_, channel)| walk(channel, true, &mut secrets));
+    match &root.kind {
+        Kind::Map(entries) => {
+            for (key, value) in entries {
+                match (key.text.as_str(), &value.kind) {
+                    ("channels", Kind::Map(channels)) => {
+                        channels.iter().for_each(|(_, channel)| walk(channel, true, &mut secrets));
+                    }
+                    ("channels" | "tencent", _) => walk(value, true, &mut secrets),
+                    (top, _) if shape::is_top(top) => walk(value, false, &mut secrets),
+                    _ => hide(value, &mut secrets),
                 }
-                _ => walk(value, strict, &mut secrets),
             }
         }
+        _ => hide(root, &mut secrets),
     }
     secrets.sort_by_key(|range| range.start);
     secrets
@@ -167,9 +171,6 @@ fn first_unsafe_value(line: &str) -> Keys {
     let mut found = Keys::None;
     for (colon, _) in line.match_indices(':') {
         let rest = &line[colon + 1..];
-        if !(rest.is_empty() || rest.starts_with([' ', '\t', '"', '\''])) {
-            continue;
-        }
         let before = line[..colon].trim_end().trim_end_matches(['"', '\'']);
         let word_start = before
             .rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))

@@ -238,9 +238,25 @@ pub(super) fn is_harmless(key: &str) -> bool {
     HARMLESS.contains(&key)
 }
 
+/// Whether the top of the file has this key, now or later.
+pub(super) fn is_top(key: &str) -> bool {
+    TOP.words.iter().any(|word| word.name == key)
+}
+
 /// Whether any section has this key.
 pub(super) fn is_known(key: &str) -> bool {
-    let sections = [&TOP, &TENCENT, &DEFAULTS, &RULE, &THRESHOLD, &LEVELS, &RATE_LIMIT, &WHERE, &NOT, &OVERRIDE];
-    let listed = sections.iter().map(|shape| shape.words).chain(CHANNEL_TYPES.iter().map(|(_, words)| *words));
-    listed.chain([CHANNEL]).flatten().any(|word| word.name == key)
+    every().any(|word| word.name == key)
+}
+
+fn every() -> impl Iterator<Item = &'static Word> {
+    const SECTIONS: [&Shape; 10] =
+        [&TOP, &TENCENT, &DEFAULTS, &RULE, &THRESHOLD, &LEVELS, &RATE_LIMIT, &WHERE, &NOT, &OVERRIDE];
+    let listed = SECTIONS.into_iter().map(|shape| shape.words);
+    listed.chain(CHANNEL_TYPES.into_iter().map(|(_, words)| words)).chain([CHANNEL]).flatten()
+}
+
+/// Every key that this version understands.
+#[cfg(test)]
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    every().filter(|word| word.since == Since::Now).map(|word| word.name)
 }

@@ -104,4 +104,16 @@ mod tests {
         assert!(text.contains("keys: [\"k3y\"]") && text.contains("${TELEGRAM_TOKEN}") && !text.contains("secret"));
         assert!(!text.contains('@'));
     }
+
+    #[test]
+    fn the_file_is_a_good_one() {
+        let secrets = |name: &str| match name {
+            "TELEGRAM_CHAT_ID" => Some("-1001234".to_owned()),
+            "SLACK_WEBHOOK_URL" => Some("https://hooks.example.com/services/T/B/x".to_owned()),
+            _ => Some("abc".to_owned()),
+        };
+        let rules = crate::rules::load(&text("k3y", &chats(&secrets)), "demo", &secrets);
+        let rules = rules.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
+        assert_eq!((rules.channels.len(), rules.door.keys.len()), (5, 1));
+    }
 }

@@ -215,6 +215,20 @@ fn secrets_are_never_shown() {
         let is_key = line.ends_with(':');
         assert!(is_key || !shown.contains(SECRET), "{line}\n{shown}");
     }
+    for top in [
+        format!("token: {SECRET}"),
+        format!("slack: {{ token: {SECRET} }}"),
+        format!("secrets: [{SECRET}]"),
+        format!("rules: [ {{ token: {SECRET} }} ]"),
+        format!("channels: [ {{ name: a, token: {SECRET} }} ]"),
+        format!("channels: {{ a: token:{SECRET} }}"),
+        format!("channels:\n  a:\n    token:{SECRET}\n  b"),
+        format!("channels: {SECRET}"),
+        format!("- {SECRET}"),
+    ] {
+        let shown = mistakes(&format!("{top}\n"));
+        assert!(!shown.contains(SECRET), "{top}\n{shown}");
+    }
     let channels = [
         format!("slack, token: '{SECRET} x', channel: C1"),
         format!("slack, webhook_url: 'x://{SECRET}'"),
