@@ -91,6 +91,7 @@ pub(super) fn text(key: &str, chats: &[Chat]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::load;
 
     #[test]
     fn only_chats_with_all_their_secrets_are_used_and_the_file_holds_references() {
@@ -103,5 +104,24 @@ mod tests {
         assert!(text.contains("notify: [screen, slack, slack_webhook, wecom, telegram]"));
         assert!(text.contains("keys: [\"k3y\"]") && text.contains("${TELEGRAM_TOKEN}") && !text.contains("secret"));
         assert!(!text.contains('@'));
+    }
+
+    #[test]
+    fn the_rules_load_with_every_chat_and_with_none() {
+        let value = |name: &str| {
+            Some(match name {
+                "SLACK_WEBHOOK_URL" => "https://hooks.slack.com/services/T0/B0/x".to_owned(),
+                "TELEGRAM_CHAT_ID" => "-1001234".to_owned(),
+                "SLACK_BOT_TOKEN" => "xoxb-1-2-x".to_owned(),
+                "TELEGRAM_TOKEN" => "123:abc".to_owned(),
+                "WECOM_ROBOT_KEY" => "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa".to_owned(),
+                _ => "C012345".to_owned(),
+            })
+        };
+        for chats in [Vec::new(), chats(&value)] {
+            let loaded = load(&text("k3y", &chats), "rules.yaml", &value);
+            let rules = loaded.unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+            assert_eq!((rules.rules.len(), rules.channels.len()), (6, chats.len() + 1));
+        }
     }
 }
