@@ -91,6 +91,7 @@ pub(super) fn text(key: &str, chats: &[Chat]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::load;
 
     #[test]
     fn only_chats_with_all_their_secrets_are_used_and_the_file_holds_references() {
@@ -106,6 +107,7 @@ mod tests {
     }
 
     #[test]
+<<<<<<< HEAD
     fn the_file_is_a_good_one() {
         let secrets = |name: &str| match name {
             "TELEGRAM_CHAT_ID" => Some("-1001234".to_owned()),
@@ -115,5 +117,23 @@ mod tests {
         let rules = crate::rules::load(&text("k3y", &chats(&secrets)), "demo", &secrets);
         let rules = rules.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
         assert_eq!((rules.channels.len(), rules.door.keys.len()), (5, 1));
+=======
+    fn the_rules_load_with_every_chat_and_with_none() {
+        let value = |name: &str| {
+            Some(match name {
+                "SLACK_WEBHOOK_URL" => "https://hooks.slack.com/services/T0/B0/x".to_owned(),
+                "TELEGRAM_CHAT_ID" => "-1001234".to_owned(),
+                "SLACK_BOT_TOKEN" => "xoxb-1-2-x".to_owned(),
+                "TELEGRAM_TOKEN" => "123:abc".to_owned(),
+                "WECOM_ROBOT_KEY" => "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa".to_owned(),
+                _ => "C012345".to_owned(),
+            })
+        };
+        for chats in [Vec::new(), chats(&value)] {
+            let loaded = load(&text("k3y", &chats), "rules.yaml", &value);
+            let rules = loaded.unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+            assert_eq!((rules.rules.len(), rules.channels.len()), (6, chats.len() + 1));
+        }
+>>>>>>> tools
     }
 }
