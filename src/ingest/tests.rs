@@ -417,3 +417,39 @@ fn anything() -> impl Strategy<Value = serde_json::Value> {
         ]
     })
 }
+
+#[tokio::test]
+async fn over_a_socket_sources_are_judged_through_trusted_proxies() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let nets = |net: &str| vec![net.parse().unwrap()];
+    let door = Door { sources: nets("192.0.2.0/24"), trusted_proxies: nets("127.0.0.0/8"), ..with_key() };
+    let (journal, metrics, clock) = (Arc::<FakeJournal>::default(), Arc::new(Metrics::new()), Arc::new(Clock::start()));
+    let ingest = Arc::new(Ingest::new(Arc::new(door), journal, clock.clone(), metrics.clone()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let limits = crate::listen::Limits::default();
+    tokio::spawn(crate::listen::serve(listener, Arc::new(endpoint(ingest)), limits, metrics.clone(), stop.clone()));
+    let body = signed(PUSH_ERROR, clock.wall().secs() + 600);
+    for (forwarded, status) in [
+        ("x-forwarded-for: 192.0.2.7\r\n", "200"),
+        ("x-forwarded-for: 6.6.6.6\r\nx-forwarded-for: 192.0.2.7, 127.0.0.9\r\n", "200"),
+        ("x-forwarded-for: 192.0.2.7, 6.6.6.6\r\n", "403"),
+        ("x-forwarded-for: 192.0.2.7\r\nx-forwarded-for: \u{fc}\r\n", "403"),
+        ("", "403"),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let length = body.len();
+        let head = format!(
+            "POST /callback HTTP/1.1\r\nhost: h\r\nconnection: close\r\n{forwarded}content-length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{forwarded}: {answer}");
+        assert!(!answer.to_lowercase().contains("server:"), "no banner: {answer}");
+    }
+    stop.cancel();
+}
