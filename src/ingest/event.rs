@@ -172,3 +172,139 @@ fn stream(slots: &Slots<'_>, notes: &mut Notes) -> StreamName {
     let stream = notes.text("stream_id", slots.stream).unwrap_or_default();
     StreamName::new(&domain, &path, &stream)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::admit;
+    use crate::model::Door;
+
+    fn event(body: &str) -> Event {
+        let open = Door { allow_unsigned: true, ..Door::default() };
+        admit(&open, body.as_bytes(), Timestamp(0)).unwrap().0
+    }
+
+    #[test]
+    fn the_documented_begin_and_end_of_a_push() {
+        let begin = event(include_str!("../../tests/fixtures/push_begin.json"));
+        let end = event(include_str!("../../tests/fixtures/push_end.json"));
+        assert_eq!((begin.kind, end.kind), (EventKind::PushBegin, EventKind::PushEnd));
+        for event in [&begin, &end] {
+            assert_eq!(event.stream.full(), "test.domain.com/live/test_stream");
+            assert_eq!(event.session.as_deref(), Some("2210464508206756938"));
+            assert_eq!(event.node.as_deref(), Some("42.81.194.37"));
+            assert_eq!((event.unreadable.as_deref(), event.report_interval), (None, None));
+        }
+        assert_eq!((begin.errcode, begin.push_duration), (Some(0), None));
+        assert_eq!((end.errcode, end.push_duration), (Some(1), Some(128_581)));
+        assert_eq!(end.errmsg.as_deref(), Some("The push client actively stopped the push"));
+        // Whole seconds count as their last millisecond.
+        assert_eq!(begin.happened_at, Some(Timestamp(1_703_731_478_999)));
+    }
+
+    #[test]
+    fn every_envelope_of_the_cloud_names_the_stream() {
+        for (body, expected) in [
+            (r#"{"event_type":0,"app":"d","appname":"p","stream_id":"s","channel_id":"other"}"#, "d/p/s"),
+            (r#"{"event_type":341,"domain":"d","path":"p","stream_id":"s","session_id":"x"}"#, "d/p/s"),
+            (r#"{"event_type":332,"domain":"d","appname":"p","stream_id":"s"}"#, "d/p/s"),
+            (r#"{"event_type":317,"app":"d","appname":"p","streamId":"s","channelId":"s"}"#, "d/p/s"),
+            (r#"{"event_type":1,"domain":"d","app":"p","stream_id":"s"}"#, "d/p/s"),
+            (
+                r#"{"event_type":1,"domain":"d","path":"p","app":"a","appname":"n","stream_id":"s","streamId":"t"}"#,
+                "d/p/s",
+            ),
+            (r#"{"event_type":314,"appid":4,"stream_id":"s","msg":"{\"code\":-22}","source_urls":"[]\n"}"#, "//s"),
+            (r#"{"event_type":328,"stream_id":12}"#, "//12"),
+            (r#"{"event_type":1}"#, "//"),
+        ] {
+            let event = event(body);
+            assert_eq!((event.stream.full(), event.unreadable.as_deref()), (expected, None), "{body}");
+        }
+    }
+
+    #[test]
+    fn seq_is_sequence_and_either_may_be_a_number() {
+        for body in [
+            r#"{"event_type":332,"seq":"77"}"#,
+            r#"{"event_type":332,"seq":77}"#,
+            r#"{"event_type":332,"sequence":"77","seq":"1"}"#,
+            r#"{"event_type":332,"seq":"1","sequence":77}"#,
+        ] {
+            assert_eq!(event(body).session.as_deref(), Some("77"), "{body}");
+        }
+        assert_eq!(event(r#"{"event_type":1,"sequence":""}"#).session, None);
+        let long = event(r#"{"event_type":1,"sequence":22104645082067569380000}"#);
+        assert_eq!(long.session.as_deref(), Some("22104645082067569380000"));
+    }
+
+    #[test]
+    fn each_kind_has_its_time_in_seconds_or_milliseconds() {
+        for (body, expected) in [
+            (r#"{"event_type":321,"data_time":"1670588074971"}"#, Some(1_670_588_074_971)),
+            (r#"{"event_type":321,"data_time":1670588074}"#, Some(1_670_588_074_999)),
+            (r#"{"event_type":0,"event_time":"1703731606"}"#, Some(1_703_731_606_999)),
+            (r#"{"event_type":328,"event_time":1703731606123}"#, Some(1_703_731_606_123)),
+            (r#"{"event_type":341,"timestamp":1739934527}"#, Some(1_739_934_527_999)),
+            (r#"{"event_type":100,"start_time":1700000000,"end_time":1700000060}"#, Some(1_700_000_060_999)),
+            (r#"{"event_type":200,"create_time":1622599925}"#, Some(1_622_599_925_999)),
+            (r#"{"event_type":317,"screenshotTime":1622599925}"#, Some(1_622_599_925_999)),
+            (r#"{"event_type":321,"timestamp":5,"event_time":6,"data_time":1670588074971}"#, Some(1_670_588_074_971)),
+            (r#"{"event_type":0,"event_time":0}"#, None),
+            (r#"{"event_type":0,"event_time":null}"#, None),
+            (r#"{"event_type":0}"#, None),
+        ] {
+            let event = event(body);
+            assert_eq!((event.happened_at.map(|at| at.0), event.unreadable), (expected, None), "{body}");
+        }
+    }
+
+    #[test]
+    fn numbers_may_be_strings_and_strings_numbers() {
+        let event = event(
+            r#"{"event_type":"0","appid":"12","errcode":"3","push_duration":113224,"stream_id":7,"report_interval":"5000"}"#,
+        );
+        assert_eq!((event.kind, event.appid.as_deref()), (EventKind::PushEnd, Some("12")));
+        assert_eq!((event.errcode, event.push_duration, event.stream.stream()), (Some(3), Some(113_224), "7"));
+        assert_eq!((event.report_interval, event.unreadable), (Some(5000), None));
+    }
+
+    #[test]
+    fn absurd_numbers_are_left_out() {
+        let event = event(r#"{"event_type":0,"push_duration":-1,"report_interval":99999999999,"event_time":-5}"#);
+        assert_eq!((event.push_duration, event.report_interval, event.happened_at), (None, None, None));
+    }
+
+    #[test]
+    fn every_field_that_cannot_be_read_is_named_and_the_rest_counts() {
+        let event = event(
+            r#"{"event_type":0,"app":[],"appname":"live","stream_id":{},"sequence":[],"appid":{},"user_ip":[1],"node":{},
+            "event_time":"noon","errcode":"x","errmsg":{},"push_duration":[],"report_interval":true}"#,
+        );
+        let expected = "domain: not text; stream_id: not text; sequence: not text; appid: not text; user_ip: not text; \
+            node: not text; event_time: not a number; errcode: not a number; errmsg: not text; \
+            push_duration: not a number; report_interval: not a number";
+        assert_eq!(event.unreadable.as_deref(), Some(expected));
+        assert_eq!((event.stream.full(), event.errcode), ("/live/", None));
+    }
+
+    #[test]
+    fn the_reason_of_an_end_belongs_to_pushes_alone() {
+        let event = event(r#"{"event_type":332,"errcode":"E17","errmsg":"m","push_duration":"x","abnormal_event":5}"#);
+        assert_eq!((event.errcode, event.errmsg, event.push_duration, event.unreadable), (None, None, None, None));
+    }
+
+    #[test]
+    fn kept_text_is_bounded() {
+        let long = "流".repeat(5000);
+        let body = serde_json::json!({
+            "event_type": 0, "stream_id": long, "errmsg": long, "sequence": long, "user_ip": long, "node": long, "appid": long,
+        });
+        let event = event(&body.to_string());
+        assert!(event.stream.stream().len() <= StreamName::MAX_PART);
+        assert!(event.errmsg.is_some_and(|text| text.len() <= MAX_WORDS && text.len() > MAX_WORDS - 3));
+        for text in [event.session, event.user_ip, event.node, event.appid] {
+            assert!(text.is_some_and(|text| text.len() <= MAX_NAME && text.len() > MAX_NAME - 3));
+        }
+    }
+}

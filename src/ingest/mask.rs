@@ -2,6 +2,7 @@
 //!
 //! The copy is one line of JSON: the callback's members in the order of their names, without `t` and `sign`, the
 //! values of `stream_param` and of every `txSecret=` blanked. So a retry, which is signed anew, has the same copy.
+//! Everyone can read it: what the letter of JSON allows but readers choke on is kept as text.
 
 use std::borrow::Cow;
 
@@ -10,6 +11,7 @@ use md5::{Digest, Md5};
 
 use super::scan::{self, BLANK};
 use super::signature::Verified;
+use super::sound;
 use super::wire::{Field, loose};
 use crate::model::EventId;
 
@@ -66,7 +68,7 @@ fn member(field: Field<'_>) -> (Cow<'_, str>, Cow<'_, str>) {
     let value = match field.key.as_ref() {
         "stream_param" | "streamParam" => Cow::Owned(query(field.raw)),
         key if scan::is_secret_name(key) => Cow::Owned(quoted(BLANK)),
-        _ => one_line(scan::blank(field.raw)),
+        _ => readable(one_line(scan::blank(field.raw))),
     };
     let key = match scan::blank(&field.key) {
         Cow::Borrowed(_) => field.key,
@@ -107,6 +109,14 @@ fn one_line(raw: Cow<'_, str>) -> Cow<'_, str> {
     match raw.contains(['\n', '\r']) {
         true => Cow::Owned(raw.replace(['\n', '\r'], " ")),
         false => raw,
+    }
+}
+
+/// A value that would break readers of the copy is kept as text.
+fn readable(raw: Cow<'_, str>) -> Cow<'_, str> {
+    match sound::is_sound(&raw) {
+        true => raw,
+        false => Cow::Owned(quoted(&raw)),
     }
 }
 
@@ -188,6 +198,14 @@ mod tests {
         assert!(!body.contains(['\n', '\r']));
         let value: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(value, serde_json::json!({"event_type": 0, "a": {"b": [1, 2], "c": "x\ny"}}));
+    }
+
+    #[test]
+    fn what_readers_choke_on_is_kept_as_text() {
+        let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+        let (body, _) = masked(&format!(r#"{{"event_type":1,"a":1e999,"b":{deep},"c":"\ud800"}}"#));
+        let value: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(value, serde_json::json!({"event_type": 1, "a": "1e999", "b": deep, "c": "\"\\ud800\""}));
     }
 
     proptest! {

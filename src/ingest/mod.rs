@@ -12,6 +12,7 @@ mod measure;
 mod refusal;
 mod scan;
 mod signature;
+mod sound;
 mod sources;
 mod tally;
 mod wire;

@@ -1,7 +1,5 @@
 //! The cloud's proof: `sign` = MD5(key + `t`), and `t` still good. Pure; keys never leave it.
 
-use std::borrow::Cow;
-
 use md5::{Digest, Md5};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::{Choice, ConstantTimeEq};
@@ -54,7 +52,7 @@ pub(super) fn verify<'a>(door: &Door, callback: Callback<'a>, now: Timestamp) ->
 }
 
 /// Tries every key whatever the ones before it gave, so that the time taken tells nothing.
-fn fits(keys: &[SecretString], t: &Cow<'_, str>, sign: &str) -> Result<(), Refusal> {
+fn fits(keys: &[SecretString], t: &str, sign: &str) -> Result<(), Refusal> {
     let mut received = [0; 32];
     if sign.len() != received.len() {
         return Err(Refusal::BadSignature);

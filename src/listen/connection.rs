@@ -61,9 +61,15 @@ where
         .serve_connection(TokioIo::new(Watched::new(stream, turn.clone(), limits)), service);
     let mut connection = pin!(connection);
     tokio::select! {
+        // The connection first: what has arrived when we stop is still taken.
+        biased;
         ended = connection.as_mut() => return ended,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = stop.cancelled() => {}
     }
+    if turn.get() == Turn::CALLERS {
+        return Ok(());
+    }
+    connection.as_mut().graceful_shutdown();
     tokio::time::timeout(limits.drain, connection).await.unwrap_or(Ok(()))
 }
 
@@ -189,6 +195,10 @@ impl AsyncRead for Watched {
                     (this.heard, this.ever_heard) = (true, true);
                     if this.turn.get() == Turn::NOBODYS {
                         this.turn.set(Turn::CALLERS);
+                        // A timer left from an earlier head is not this one's.
+                        if this.armed == Armed::Head {
+                            this.armed = Armed::No;
+                        }
                     }
                 }
                 Poll::Ready(result)

@@ -42,7 +42,8 @@ pub async fn serve<E>(
     let limits = Arc::new(limits);
     let admission = Admission::new(&limits);
     let connections = TaskTracker::new();
-    let mut refused = 0u64;
+    // A flood gets a line at its 1st, 2nd, 4th, 8th, … occurrence.
+    let (mut refused, mut failed) = (0u64, 0u64);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -58,7 +59,7 @@ pub async fn serve<E>(
                 None => {
                     metrics.connection_refused();
                     refused += 1;
-                    // Dropping the stream closes it. A flood gets a line at its 1st, 2nd, 4th, 8th, … connection.
+                    // Dropping the stream closes it.
                     if refused.is_power_of_two() {
                         warn!(%peer, refused, "connection closed at once: too many are open");
                     }
@@ -66,7 +67,10 @@ pub async fn serve<E>(
             },
             Err(error) if is_the_peers(&error) => debug!(%error, "a connection was gone before it was accepted"),
             Err(error) => {
-                warn!(%error, "cannot accept connections");
+                failed += 1;
+                if failed.is_power_of_two() {
+                    warn!(%error, failed, "cannot accept connections");
+                }
                 tokio::time::sleep(BACK_OFF).await;
             }
         }

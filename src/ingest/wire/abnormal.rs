@@ -9,14 +9,13 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::Key;
-use super::loose::{Loose, cut, moment};
-use crate::ingest::measure::{self, Measure};
-use crate::model::{Abnormal, AbnormalType, Catalogue, Detail, Timestamp};
+use super::detail::Details;
+use super::loose::{Loose, cut};
+use super::otherwise::otherwise;
+use crate::model::{Abnormal, AbnormalType};
 
 /// Abnormal entries kept of one report. There are 16 types, so more is not the cloud's doing.
 const MAX_ENTRIES: usize = 64;
-/// Occurrences kept of one entry; its `count` tells the truth all the same.
-const MAX_DETAILS: usize = 256;
 /// Bytes of the cloud's words kept for a type we have none for.
 const MAX_TEXT: usize = 256;
 
@@ -54,35 +53,6 @@ impl<'de> Deserialize<'de> for Report {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Report, D::Error> {
         deserializer.deserialize_any(Entries)
     }
-}
-
-/// Implements the visits that a tolerant visitor answers with one value for all of them.
-macro_rules! otherwise {
-    ($value:ty, $otherwise:expr) => {
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("any value")
-        }
-
-        fn visit_bool<E>(self, _: bool) -> Result<$value, E> {
-            Ok($otherwise)
-        }
-
-        fn visit_i64<E>(self, _: i64) -> Result<$value, E> {
-            Ok($otherwise)
-        }
-
-        fn visit_u64<E>(self, _: u64) -> Result<$value, E> {
-            Ok($otherwise)
-        }
-
-        fn visit_f64<E>(self, _: f64) -> Result<$value, E> {
-            Ok($otherwise)
-        }
-
-        fn visit_unit<E>(self) -> Result<$value, E> {
-            Ok(<$value>::default())
-        }
-    };
 }
 
 struct Entries;
@@ -189,140 +159,10 @@ impl<'de> Visitor<'de> for OneEntry {
     }
 }
 
-/// The occurrences listed under an entry, before the type and so the unit of their values is known.
-#[derive(Debug, Default)]
-struct Details {
-    found: Vec<Found>,
-    /// How many were listed, kept or not.
-    listed: i64,
-    problem: Option<&'static str>,
-}
-
-impl Details {
-    fn of(self, kind: AbnormalType) -> Vec<Detail> {
-        let unit = Catalogue::unit(kind);
-        let value = |measure: Option<Measure>| measure.zip(unit).and_then(|(measure, unit)| measure.in_unit(unit));
-        self.found.into_iter().map(|found| Detail { at: found.at, value: value(found.measure) }).collect()
-    }
-
-    fn unreadable(problem: &'static str) -> Details {
-        Details { problem: Some(problem), ..Details::default() }
-    }
-
-    fn take(&mut self, found: Found) {
-        self.listed += 1;
-        self.problem = self.problem.or(found.problem);
-        if self.found.len() < MAX_DETAILS {
-            self.found.push(found);
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Details {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Details, D::Error> {
-        deserializer.deserialize_any(ListedDetails)
-    }
-}
-
-struct ListedDetails;
-
-impl<'de> Visitor<'de> for ListedDetails {
-    type Value = Details;
-
-    otherwise!(Details, Details::unreadable("abnormal_event.detail: not a list"));
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Details, A::Error> {
-        let mut details = Details { found: Vec::with_capacity(2), ..Details::default() };
-        while let Some(found) = seq.next_element()? {
-            details.take(found);
-        }
-        Ok(details)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Details, A::Error> {
-        let mut details = Details::default();
-        details.take(Found::deserialize(MapAccessDeserializer::new(map))?);
-        Ok(details)
-    }
-
-    /// JSON of a list or an object; other words can only be the description itself.
-    fn visit_str<E>(self, text: &str) -> Result<Details, E> {
-        match text.trim() {
-            "" => Ok(Details::default()),
-            text if text.starts_with(['[', '{']) => {
-                Ok(serde_json::from_str(text).unwrap_or(Details::unreadable("abnormal_event.detail: not readable")))
-            }
-            words => {
-                let mut details = Details::default();
-                details.take(Found { measure: measure::find(words), ..Found::default() });
-                Ok(details)
-            }
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct Found {
-    at: Option<Timestamp>,
-    measure: Option<Measure>,
-    problem: Option<&'static str>,
-}
-
-impl Found {
-    fn unreadable() -> Found {
-        Found { problem: Some("abnormal_event.detail: an entry is not an object"), ..Found::default() }
-    }
-}
-
-impl<'de> Deserialize<'de> for Found {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Found, D::Error> {
-        deserializer.deserialize_any(OneDetail)
-    }
-}
-
-struct OneDetail;
-
-impl<'de> Visitor<'de> for OneDetail {
-    type Value = Found;
-
-    otherwise!(Found, Found::unreadable());
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Found, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Found::unreadable())
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Found, E> {
-        match text.trim_start().starts_with('{') {
-            true => Ok(serde_json::from_str(text).unwrap_or_else(|_| Found::unreadable())),
-            false => Ok(Found { measure: measure::find(text), ..Found::default() }),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Found, A::Error> {
-        let mut found = Found::default();
-        while let Some(key) = map.next_key_seed(Key)? {
-            match key.as_ref() {
-                "desc" => match map.next_value()? {
-                    Loose::Text(text) => found.measure = measure::find(&text),
-                    _ => found.measure = None,
-                },
-                "occur_time" | "occurTime" => match map.next_value::<Loose<'_>>()?.int() {
-                    Ok(time) => found.at = time.and_then(moment),
-                    Err(_) => found.problem = Some("abnormal_event.detail.occur_time: not a number"),
-                },
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(found)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     const ONE: &str = r#"{"type":6,"count":2,"detail":[{"desc":"interval=3046(msec)","occur_time":1670588070569},
         {"desc":"interval=2953(msec)","occur_time":"1670588073522"}]}"#;
@@ -441,7 +281,7 @@ mod tests {
     fn floods_are_cut_but_count_keeps_the_truth() {
         let details = vec!["{}"; 1000].join(",");
         let report = read(&format!(r#"[{{"type":1,"detail":[{details}]}}]"#));
-        assert_eq!((report.entries[0].count, report.entries[0].details.len()), (1000, MAX_DETAILS));
+        assert_eq!((report.entries[0].count, report.entries[0].details.len()), (1000, 256));
         let report = read(&format!("[{}]", vec![r#"{"type":1}"#; 100].join(",")));
         assert_eq!(report.entries.len(), MAX_ENTRIES);
         assert_eq!(report.problem, Some("abnormal_event: more than 64 entries"));

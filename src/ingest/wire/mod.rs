@@ -1,7 +1,9 @@
 //! The callback as the cloud writes it: the envelope, and readers that take each of its spellings. Pure.
 
 pub(super) mod abnormal;
+mod detail;
 pub(super) mod loose;
+mod otherwise;
 
 use std::borrow::Cow;
 use std::fmt;
