@@ -60,7 +60,7 @@ impl Bot {
 
     /// An admin page's text.
     pub(crate) async fn admin(&self, path: &str) -> (u16, String) {
-        let answer = reqwest::get(format!("{}{path}", self.admin)).await.unwrap();
+        let answer = client().get(format!("{}{path}", self.admin)).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
@@ -105,6 +105,13 @@ impl Drop for Bot {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A client with short patience, so that a test that can't go on fails instead of waiting.
+pub(crate) fn client() -> reqwest::Client {
+    // Fails only if one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap()
 }
 
 /// A signed push error about a stream, as the cloud sends it.

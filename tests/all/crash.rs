@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::bot::{Bot, Keeper, callback};
+use tokio::sync::Notify;
+
+use crate::bot::{Bot, Keeper, callback, client};
 
 /// Callbacks sent at once.
 const CONNECTIONS: u64 = 8;
@@ -41,14 +43,20 @@ async fn after_kill_9_every_200_is_kept_and_every_incident_is_told() {
         let dead = Arc::new(AtomicBool::new(false));
         // Each round dies elsewhere: after the first answers, in the middle, or with the outbox full.
         let last = next.load(Ordering::Relaxed) + 20 + (round * 53) % CALLBACKS_PER_ROUND;
+        let now = Arc::new(Notify::new());
         let workers: Vec<_> = (0..CONNECTIONS)
             .map(|_| {
                 let (next, accepted, dead) = (Arc::clone(&next), Arc::clone(&accepted), Arc::clone(&dead));
                 let url = bot.callback_url();
+                let now = Arc::clone(&now);
                 tokio::spawn(async move {
-                    let client = reqwest::Client::new();
+                    let client = client();
                     while !dead.load(Ordering::Relaxed) {
-                        let stream = format!("cam{}", next.fetch_add(1, Ordering::Relaxed));
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number == last {
+                            now.notify_one();
+                        }
+                        let stream = format!("cam{number}");
                         let body = callback("crashkey", &stream);
                         match client.post(&url).body(body).send().await {
                             Ok(answer) if answer.status() == 200 => _ = accepted.lock().unwrap().insert(stream),
@@ -58,9 +66,7 @@ async fn after_kill_9_every_200_is_kept_and_every_incident_is_told() {
                 })
             })
             .collect();
-        while next.load(Ordering::Relaxed) < last {
-            tokio::task::yield_now().await;
-        }
+        tokio::time::timeout(PATIENCE, now.notified()).await.expect("the load runs");
         bot.kill();
         dead.store(true, Ordering::Relaxed);
         for worker in workers {
