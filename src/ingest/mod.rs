@@ -68,4 +68,6 @@ pub fn admit(door: &Door, body: &[u8], now: Timestamp) -> Result<(Event, Bytes),
 }
 
 #[cfg(test)]
+mod property;
+#[cfg(test)]
 mod tests;
