@@ -9,6 +9,7 @@ use clap::Args;
 use super::exit::{Exit, say};
 use super::serve::templates_in;
 use crate::config;
+use crate::render::Renderer;
 use crate::rules::{self, RuleSet};
 
 const EXAMPLES: &str = "Example:
@@ -34,7 +35,7 @@ pub(super) struct CheckArgs {
 
 /// Checks.
 pub(super) fn run(args: &CheckArgs) -> Exit {
-    let (report, exit) = check(&args.file, templates_in(&args.templates).as_deref(), &config::environment);
+    let (report, exit) = check(&args.file, templates_in(&args.templates).as_deref(), &config::variable);
     // Whoever closed our output knows enough; the status tells the rest.
     let _ = say(&report);
     exit
@@ -58,9 +59,9 @@ fn check(file: &Path, templates: Option<&Path>, env: &dyn Fn(&str) -> Option<Str
 }
 
 /// Mistakes in a folder of templates, ready to be shown.
-fn template_mistakes(_folder: Option<&Path>) -> Vec<String> {
-    // The one call to be made here: Renderer::load(folder).err(), each problem to its text.
-    Vec::new()
+fn template_mistakes(folder: Option<&Path>) -> Vec<String> {
+    let problems = Renderer::load(folder).err().unwrap_or_default();
+    problems.iter().map(|problem| format!("error: {problem}")).collect()
 }
 
 fn summary(name: &str, rules: &RuleSet) -> String {
@@ -129,6 +130,19 @@ rules: [ { name: a, on: push_error }, { name: b, on: push_end } ]
     fn every_mistake_is_shown_and_counted() {
         let (report, exit) = checked(GOOD.replace("[ops]", "[opps]").as_bytes(), &|_| None);
         insta::assert_snapshot!(report);
+        assert_eq!(exit, Exit::Wrong);
+    }
+
+    #[test]
+    fn templates_are_checked_with_the_rules() {
+        let folder = tempfile::tempdir().unwrap();
+        let templates = folder.path().join("templates");
+        std::fs::create_dir_all(templates.join("en/console")).unwrap();
+        std::fs::write(templates.join("en/console/incident.hbs"), "{{#if open}}").unwrap();
+        let file = folder.path().join("rules.yaml");
+        std::fs::write(&file, GOOD).unwrap();
+        let (report, exit) = check(&file, Some(&templates), &|_| Some("secret".to_owned()));
+        assert!(report.contains("incident.hbs") && report.ends_with("1 mistake\n"), "{report}");
         assert_eq!(exit, Exit::Wrong);
     }
 

@@ -100,7 +100,7 @@ fn expand(
             }
             Err(Missing::Value) => {
                 let hint = format!("set it, or give a default: `${{{name}:-…}}`");
-                out.add_hinted(span, format!("the environment variable {name} is not set"), hint);
+                out.add_hinted(span, format!("the environment variable {name} is not set, or empty"), hint);
                 whole = false;
             }
         }
