@@ -5,9 +5,12 @@
 //! outbox that the engine's commits fill.
 
 pub mod sqlite;
+pub use sqlite::{OpenError, Recorded, Scan, Settings, Sqlite};
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -40,8 +40,6 @@ mod retention;
 mod upkeep;
 
 #[cfg(test)]
-mod samples;
-#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;

@@ -99,7 +99,9 @@ struct Was {
 
 impl Was {
     fn read(conn: &Connection) -> Result<Was, Fault> {
-        let standing = shards::load(conn)?;
+        let mut standing = shards::load(conn)?;
+        // Leases of an earlier process are no longer good.
+        standing.values_mut().for_each(|standing| standing.epoch += 1);
         let (oldest, newest) = (journal::tail(conn)?, journal::head(conn)?);
         let engine = standing.get(&Shard::Engine).copied().unwrap_or_default();
         // Numbers never start again, whatever has been pruned.
