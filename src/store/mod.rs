@@ -184,8 +184,11 @@ pub trait Store: Send + Sync {
     fn table(&self, name: &'static str) -> Arc<dyn Table>;
 }
 
+/// A group and its incidents, by number ascending.
+pub type Members = (Group, Vec<Incident>);
+
 /// Reading for rendering, lists and checks; short reads on connections of their own.
 pub trait Reader: Send + Sync {
     /// A group and its incidents, by number ascending; `None` if there is none.
-    fn group(&self, id: GroupId) -> BoxFuture<'_, Result<Option<(Group, Vec<Incident>)>, StoreError>>;
+    fn group(&self, id: GroupId) -> BoxFuture<'_, Result<Option<Members>, StoreError>>;
 }
