@@ -58,7 +58,9 @@ fn run(
     settings: Settings,
     (clock, metrics): (Arc<Clock>, Arc<Metrics>),
 ) -> Result<Started, Fault> {
-    conn.pragma_update(None, "max_page_count", int(settings.hard_bytes / PAGE))?;
+    if let Some(bytes) = settings.hard_bytes {
+        conn.pragma_update(None, "max_page_count", int(bytes / PAGE))?;
+    }
     let was = Was::read(&conn)?;
     clock.not_before(was.last_alive);
     let seen = rebuild_seen(&conn, settings.dedup_horizon, clock.steady())?;

@@ -145,6 +145,18 @@ async fn a_file_that_is_newer_foreign_or_damaged_is_named_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_database_killed_before_its_first_table_is_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = rusqlite::Connection::open(file(dir.path())).unwrap();
+    conn.pragma_update(None, "journal_mode", "WAL").unwrap();
+    conn.execute_batch("CREATE TABLE t (x); DROP TABLE t").unwrap();
+    drop(conn);
+    let store = open(Settings::for_testing(dir.path()));
+    fill(&store, 0..1).await;
+    store.close().await;
+}
+
+#[tokio::test]
 async fn old_callbacks_go_and_their_numbers_do_not_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock) = open_with_clock(Settings::for_testing(dir.path()));
@@ -290,7 +302,7 @@ async fn resumptions(dir: &Path) -> Vec<(Timestamp, Timestamp)> {
 #[tokio::test]
 async fn on_a_full_disk_nothing_is_kept_by_halves_and_it_comes_back() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = Settings { hard_bytes: 1 << 20, ..Settings::for_testing(dir.path()) };
+    let settings = Settings { hard_bytes: Some(1 << 20), ..Settings::for_testing(dir.path()) };
     let (store, clock) = open_with_clock(settings);
     let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
     let large = EngineChanges {
