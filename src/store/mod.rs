@@ -5,9 +5,12 @@
 //! outbox that the engine's commits fill.
 
 pub mod sqlite;
+pub use sqlite::{OpenError, Recorded, Scan, Settings, Sqlite};
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -181,8 +184,11 @@ pub trait Store: Send + Sync {
     fn table(&self, name: &'static str) -> Arc<dyn Table>;
 }
 
+/// A group and its incidents, by number ascending.
+pub type Members = (Group, Vec<Incident>);
+
 /// Reading for rendering, lists and checks; short reads on connections of their own.
 pub trait Reader: Send + Sync {
     /// A group and its incidents, by number ascending; `None` if there is none.
-    fn group(&self, id: GroupId) -> BoxFuture<'_, Result<Option<(Group, Vec<Incident>)>, StoreError>>;
+    fn group(&self, id: GroupId) -> BoxFuture<'_, Result<Option<Members>, StoreError>>;
 }

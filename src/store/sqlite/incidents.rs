@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 use super::error::{Fault, int};
 use crate::model::{EngineChanges, EngineState, Keyed};
 use crate::model::{Group, GroupId, Incident, Notification};
+use crate::model::{EngineChanges, EngineState, Group, GroupId, Incident, Keyed, Notification};
+use crate::store::Members;
 
 /// An engine commit with everything turned into text already, which is not the writer's work.
 #[derive(Debug)]
@@ -77,7 +79,7 @@ pub(super) fn load(conn: &Connection) -> Result<EngineState, Fault> {
 }
 
 /// A group and its incidents, by number ascending.
-pub(super) fn group(conn: &Connection, id: GroupId) -> Result<Option<(Group, Vec<Incident>)>, Fault> {
+pub(super) fn group(conn: &Connection, id: GroupId) -> Result<Option<Members>, Fault> {
     let data: Option<String> = conn
         .prepare_cached("SELECT data FROM incident_groups WHERE id = ?")?
         .query_row([int(id.0)], |row| row.get(0))

@@ -164,8 +164,9 @@ pub(super) fn blob<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a [u8], Faul
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{packed, samples, schema};
+    use super::super::{packed, schema};
     use super::*;
+    use crate::store::samples;
 
     fn journal(rows: &[(u64, i64)]) -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();

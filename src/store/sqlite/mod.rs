@@ -40,8 +40,6 @@ mod retention;
 mod upkeep;
 
 #[cfg(test)]
-mod samples;
-#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
@@ -63,12 +61,12 @@ use self::shards::Standing;
 use self::shared::Shared;
 use self::start::Started;
 use super::{
-    Appended, Batch, Changes, ChannelState, Commit, EngineState, Lease, Opened, Reader, Shard, State, Store,
+    Appended, Batch, Changes, ChannelState, Commit, EngineState, Lease, Members, Opened, Reader, Shard, State, Store,
     StoreError, Table,
 };
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{ChannelName, DeliveryId, Group, GroupId, Incident, NewEntry, Seq, Timestamp};
+use crate::model::{ChannelName, DeliveryId, GroupId, NewEntry, Seq, Timestamp};
 
 /// The store on one machine: a data folder with a SQLite database.
 #[derive(Debug)]
@@ -224,7 +222,7 @@ impl Store for Sqlite {
 }
 
 impl Reader for Sqlite {
-    fn group(&self, id: GroupId) -> BoxFuture<'_, Result<Option<(Group, Vec<Incident>)>, StoreError>> {
+    fn group(&self, id: GroupId) -> BoxFuture<'_, Result<Option<Members>, StoreError>> {
         async move { self.readers.read(move |conn| incidents::group(conn, id)).await }.boxed()
     }
 }

@@ -116,9 +116,9 @@ fn exchange(input: &mut Input, id: EventId) -> EventId {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::samples;
     use super::*;
     use crate::model::Timestamp;
+    use crate::store::samples;
 
     fn resumed() -> NewEntry {
         NewEntry { input: Input::Resumed { from: Timestamp(1), to: Timestamp(2) }, body: Bytes::new() }

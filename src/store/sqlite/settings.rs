@@ -12,8 +12,8 @@ pub struct Settings {
     pub retention: Duration,
     /// Size of database and log together, in bytes, at which old callbacks go before their time.
     pub max_bytes: u64,
-    /// Size in bytes at which the database itself refuses to grow, which then looks like a full disk.
-    pub hard_bytes: u64,
+    /// Size in bytes at which the database refuses to grow, whatever for; that is then handled like a full disk.
+    pub hard_bytes: Option<u64>,
     /// How long a callback's identity is remembered: the door's `max_validity` + skew + 20 minutes.
     pub dedup_horizon: Duration,
     /// Appends that may wait for the writer; more are refused at once.
@@ -39,7 +39,7 @@ impl Settings {
             dir: dir.into(),
             retention: Duration::from_secs(72 * 3600),
             max_bytes: 2 << 30,
-            hard_bytes: 4 << 30,
+            hard_bytes: None,
             dedup_horizon: Duration::from_secs(30 * 60 + 60 + 20 * 60),
             queue: 16_384,
             queue_bytes: 64 << 20,

@@ -58,7 +58,9 @@ fn run(
     settings: Settings,
     (clock, metrics): (Arc<Clock>, Arc<Metrics>),
 ) -> Result<Started, Fault> {
-    conn.pragma_update(None, "max_page_count", int(settings.hard_bytes / PAGE))?;
+    if let Some(bytes) = settings.hard_bytes {
+        conn.pragma_update(None, "max_page_count", int(bytes / PAGE))?;
+    }
     let was = Was::read(&conn)?;
     clock.not_before(was.last_alive);
     let seen = rebuild_seen(&conn, settings.dedup_horizon, clock.steady())?;
@@ -99,7 +101,9 @@ struct Was {
 
 impl Was {
     fn read(conn: &Connection) -> Result<Was, Fault> {
-        let standing = shards::load(conn)?;
+        let mut standing = shards::load(conn)?;
+        // Leases of an earlier process are no longer good.
+        standing.values_mut().for_each(|standing| standing.epoch += 1);
         let (oldest, newest) = (journal::tail(conn)?, journal::head(conn)?);
         let engine = standing.get(&Shard::Engine).copied().unwrap_or_default();
         // Numbers never start again, whatever has been pruned.
