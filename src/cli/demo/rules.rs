@@ -107,17 +107,6 @@ mod tests {
     }
 
     #[test]
-<<<<<<< HEAD
-    fn the_file_is_a_good_one() {
-        let secrets = |name: &str| match name {
-            "TELEGRAM_CHAT_ID" => Some("-1001234".to_owned()),
-            "SLACK_WEBHOOK_URL" => Some("https://hooks.example.com/services/T/B/x".to_owned()),
-            _ => Some("abc".to_owned()),
-        };
-        let rules = crate::rules::load(&text("k3y", &chats(&secrets)), "demo", &secrets);
-        let rules = rules.unwrap_or_else(|mistakes| panic!("{}", mistakes[0]));
-        assert_eq!((rules.channels.len(), rules.door.keys.len()), (5, 1));
-=======
     fn the_rules_load_with_every_chat_and_with_none() {
         let value = |name: &str| {
             Some(match name {
@@ -134,6 +123,5 @@ mod tests {
             let rules = loaded.unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
             assert_eq!((rules.rules.len(), rules.channels.len()), (6, chats.len() + 1));
         }
->>>>>>> tools
     }
 }
