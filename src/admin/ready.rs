@@ -65,7 +65,7 @@ impl Readiness {
         self.lights().iter().all(Result::is_ok)
     }
 
-    /// `{"ready":false,"store":"ok","engine":"starting","rules":"ok"}`
+    /// `{"engine":"starting","ready":false,"rules":"ok","store":"ok"}`
     #[must_use]
     pub fn to_json(&self) -> Value {
         let lights = self.lights();

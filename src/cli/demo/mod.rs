@@ -123,7 +123,7 @@ fn opening(args: &DemoArgs, listen: SocketAddr, admin: SocketAddr, chats: &[rule
          prints each chat message here as it would look{also}.\n\n\
          {dim}  callbacks  http://{listen}/callback\n  \
          operators  http://{admin}/readyz   http://{admin}/metrics\n  \
-         reports come every 5 s; a trouble is over after 8 s of quiet (90 s in earnest){plain}\n\n",
+         reports come every 5 s; a trouble is over after 8 s of quiet (90 s in earnest){plain}\n",
         args.length.as_secs(),
     )
 }
@@ -131,12 +131,16 @@ fn opening(args: &DemoArgs, listen: SocketAddr, admin: SocketAddr, chats: &[rule
 fn closing(sent: show::Sent, metrics: &Metrics) -> String {
     let (bold, dim, plain) = dress();
     format!(
-        "\n{bold}The show is over.{plain} {} callbacks sent, {} accepted; {} of them opened troubles and were told in {} messages.\n\
+        "\n{bold}The show is over.{plain} {} callbacks sent, {} accepted; {} troubles seen, told in {} messages.\n\
          {dim}Next: copy rules.yaml, put your chat's secrets into the environment, and\n  \
          pushwatch check rules.yaml && pushwatch serve{plain}\n",
         sent.sent,
         sent.accepted,
-        total(metrics, "pushwatch_rule_outcomes_total", "outcome=\"opened\""),
+        // A trouble that had a grace was pending first.
+        ["opened", "pending"]
+            .map(|outcome| total(metrics, "pushwatch_rule_outcomes_total", &format!("outcome=\"{outcome}\"")))
+            .iter()
+            .sum::<u64>(),
         total(metrics, "pushwatch_notifications_total", "outcome=\"sent"),
     )
 }

@@ -1,6 +1,5 @@
 //! What the demo plays: scenes of `simulate`, one after the other and some at once.
 
-use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +42,7 @@ const SHOW: [Scene; 7] = [
     scene(9, Scenario::UplinkLoss, 1, 35, "uplink-1 loses more and more of its frames"),
     scene(14, Scenario::BadEncoder, 1, 24, "encoder-1's clocks run wild: five troubles, one message"),
     scene(22, Scenario::Flapping, 1, 40, "flapper-1 drops out and comes back"),
-    scene(30, Scenario::SiteDown, 3, 16, "a site with three halls loses its line"),
+    scene(30, Scenario::SiteDown, 3, 18, "a site with three halls loses its line"),
 ];
 
 /// Where the show is played.
@@ -116,9 +115,9 @@ async fn act(scene: Scene, begins: Duration, run: Run, (clock, tally): (Arc<Cloc
 }
 
 fn announce(scene: &Scene) {
-    let (dim, plain) = if std::io::stdout().is_terminal() { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+    let (_, dim, plain) = super::dress();
     // Nobody may be reading any more, and then nothing is lost.
-    let _ = say(&format!("{dim}· {:>2} s  {}{plain}\n\n", scene.from, scene.told));
+    let _ = say(&format!("\n{dim}· {:>2} s  {}{plain}\n", scene.from, scene.told));
 }
 
 #[cfg(test)]

@@ -177,7 +177,7 @@ fn report(args: &SimulateArgs, host: &str, streams: u32, tally: &Tally, outcome:
     let said = match args.output {
         _ if counts.sent == 0 => Ok(()),
         Output::Text => {
-            say(&format!("scenario  {name} to {host}: {streams} streams, seed {}\n{}", args.seed, counts.text()))
+            say(&format!("scenario  {name} to {host} (streams: {streams}, seed: {})\n{}", args.seed, counts.text()))
         }
         Output::Json => {
             let mut result = counts.json();
