@@ -17,6 +17,7 @@ mod living;
 mod queue;
 
 mod health;
+mod home;
 pub mod retry;
 
 mod budget;

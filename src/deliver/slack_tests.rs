@@ -182,6 +182,9 @@ fn a_long_text_is_cut_between_lines_and_not_inside_a_link() {
 }
 
 proptest! {
+    // Each case is several thousand characters.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn sections_keep_to_the_limit_and_lose_no_word(lines in prop::collection::vec("[a&;<>😀断]{0,4000}", 0..4)) {
         let text = lines.join("\n");

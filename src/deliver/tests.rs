@@ -1,1 +1,137 @@
-//! The worker against a store in memory and chats on loopback.
+//! The worker against a store in memory and chats on loopback: what is kept, in which order, and what is asked.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::fake::{Fake, channel, slack, slack_webhook, telegram, webhook, wecom};
+use super::fake_chat::{Answer, FakeChat};
+use super::*;
+use crate::model::{
+    Channel, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, GroupId, Message, Reason, State,
+    Target, Timestamp,
+};
+use crate::store::StoreError;
+
+mod failing;
+mod restart;
+mod secrets;
+mod telling;
+
+/// A store, what workers share, and the workers that run.
+struct World {
+    store: Arc<Fake>,
+    context: Arc<Context>,
+    stop: CancellationToken,
+    printed: Arc<Mutex<Vec<u8>>>,
+}
+
+#[derive(Clone)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl World {
+    fn new() -> World {
+        World::with(Arc::default(), client())
+    }
+
+    /// The same store after a restart: nothing else survives.
+    fn over(store: Arc<Fake>) -> World {
+        World::with(store, client())
+    }
+
+    fn with(store: Arc<Fake>, http: reqwest::Client) -> World {
+        let printed = Arc::default();
+        let context = Context {
+            store: store.clone(),
+            reader: store.clone(),
+            renderer: Arc::new(Renderer::embedded()),
+            catalogue: Arc::default(),
+            clock: Arc::new(Clock::start()),
+            metrics: Arc::default(),
+            http,
+            console: Console::to(Paper(Arc::clone(&printed))),
+            budgets: Arc::default(),
+        };
+        World { store, context: Arc::new(context), stop: CancellationToken::new(), printed }
+    }
+
+    fn run(&self, channel: &Arc<Channel>) -> JoinHandle<Result<(), StoreError>> {
+        tokio::spawn(run(Arc::clone(channel), Arc::clone(&self.context), self.stop.clone()))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.context.clock.steady()
+    }
+
+    /// Owes the channel a first word about a new group, or another about a known one.
+    fn owe(&self, channel: &Channel, group: u64, reason: Reason) -> DeliveryId {
+        if !self.store.lock().groups.contains_key(&GroupId(group)) {
+            self.store.group(group, &channel.name);
+        }
+        self.store.owe(&channel.name, group, reason, self.now())
+    }
+
+    /// Lets time pass for the worker, and makes it look up: an edit of nothing is news without a call.
+    async fn pass(&self, channel: &Channel, time: Duration) {
+        self.context.clock.not_before(self.now() + time);
+        let poke = self.store.owe(&channel.name, 999_999, Reason::Edit, self.now());
+        self.done(poke, DeliveryOutcome::Void).await;
+    }
+
+    async fn done(&self, id: DeliveryId, outcome: DeliveryOutcome) -> Delivery {
+        let what = format!("{id:?} {outcome:?}");
+        self.store.until(&what, |kept| kept.rows[&id].outcome == Some(outcome)).await;
+        self.store.row(id)
+    }
+
+    /// Waits until a row has failed once more.
+    async fn failed(&self, id: DeliveryId, attempts: u32) -> Delivery {
+        let ended = |row: &Delivery| row.attempts == attempts && row.error.is_some() && row.not_before > Timestamp(0);
+        self.store.until(&format!("{id:?} failed"), |kept| ended(&kept.rows[&id])).await;
+        self.store.row(id)
+    }
+
+    fn message(&self, channel: &Channel, group: u64) -> Option<Message> {
+        self.store.lock().messages.get(&(channel.name.clone(), GroupId(group))).cloned()
+    }
+
+    fn metric(&self, line: &str) -> bool {
+        self.context.metrics.text().lines().any(|shown| shown == line)
+    }
+
+    /// Everything was told: no row is left without an outcome.
+    async fn finish(self, worker: JoinHandle<Result<(), StoreError>>) {
+        self.stop.cancel();
+        worker.await.unwrap().unwrap();
+        let left: Vec<_> = self.store.lock().rows.values().filter(|row| row.outcome.is_none()).cloned().collect();
+        assert!(left.is_empty(), "{left:#?}");
+    }
+}
+
+fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    http_client()
+}
+
+fn yes() -> Answer {
+    Answer::json(200, json!({ "ok": true, "channel": "C9", "ts": "17.1" }))
+}
+
+fn no(error: &str) -> Answer {
+    Answer::json(200, json!({ "ok": false, "error": error }))
+}

@@ -13,18 +13,16 @@ use super::Context;
 use super::call::{self, Act, Call, WHOLE, Words};
 use super::desk::{Aftermath, Desk, Ended, Flight};
 use super::health::Health;
+use super::home::Home;
 use super::lanes::Lanes;
 use super::plan::Plan;
 use super::verdict::Verdict;
 use crate::model::{
     Attempt, Channel, ChannelKind, Cursor, DeliveryId, DeliveryOutcome, DeliveryState, Group, GroupId, Incident,
-    Notification, Reason, Seq, Target, Timestamp,
+    Notification, Reason, Seq, Timestamp,
 };
 use crate::render::{self, View};
 use crate::store::{Changes, Commit, Items, Lease, Shard, State, Store, StoreError};
-
-/// Table of chats that got a new id: old id to new id.
-const CHATS: &str = "telegram_chats";
 
 /// Table of the chats' own "not before": budget to milliseconds.
 const HOLDS: &str = "budget_holds";
@@ -50,9 +48,6 @@ const LAST_TRIES: u32 = 5;
 /// Beyond a call's own time-out, for the commit after it.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Chats move once; a chain of moves is a chat that has lost its mind.
-const MOST_MOVES: u32 = 4;
-
 /// Tells a channel what it is owed, until `stop`: then calls under way are finished and the rest is kept.
 ///
 /// # Errors
@@ -74,9 +69,7 @@ struct Worker {
     slots: usize,
     desk: Desk,
     health: Health,
-    /// The chat's new id and how often it moved.
-    moved: Option<i64>,
-    moves: u32,
+    home: Home,
     /// Begun, not yet made: the commit goes first.
     begun: Vec<(Flight, Call)>,
     calls: JoinSet<Verdict>,
@@ -100,8 +93,11 @@ impl Worker {
             ChannelKind::Webhook => 4,
             ChannelKind::Slack | ChannelKind::Wecom | ChannelKind::Telegram | ChannelKind::Console => 1,
         };
-        let mut worker = Worker {
-            desk: Desk::open(channel.name.clone(), channel.can_edit(), state),
+        let home = Home::find(&channel, context.store.as_ref()).await?;
+        let mut desk = Desk::open(channel.name.clone(), channel.can_edit(), state);
+        desk.home = home.chat().map(|chat| chat.to_string());
+        let worker = Worker {
+            desk,
             channel,
             context,
             stop,
@@ -110,13 +106,11 @@ impl Worker {
             lanes,
             slots,
             health: Health::default(),
-            moved: None,
-            moves: 0,
+            home,
             begun: Vec::new(),
             calls: JoinSet::new(),
             flights: HashMap::new(),
         };
-        worker.find_chat().await?;
         worker.gauge();
         Ok(worker)
     }
@@ -253,7 +247,7 @@ impl Worker {
             facts,
             reason: flight.reason,
             delivery: flight.carrier,
-            moved: self.moved,
+            moved: self.home.chat(),
         };
         (flight, call)
     }
@@ -274,7 +268,7 @@ impl Worker {
             Err(error) => (error.id(), Verdict::Unknown { why: "the call broke off inside pushwatch".into() }),
         };
         let Some(flight) = self.flights.remove(&id) else { return };
-        let verdict = self.follow(verdict);
+        let verdict = self.home.judge(verdict);
         let (now, dice) = (self.now(), fastrand::f64());
         let why = verdict.why().unwrap_or_default();
         if !why.is_empty() {
@@ -396,45 +390,13 @@ impl Worker {
         }
     }
 
-    /// Finds out whether the chat has moved since the rules were written.
-    async fn find_chat(&mut self) -> Result<(), StoreError> {
-        let Target::Telegram { chat_id, .. } = self.channel.target else {
-            return Ok(());
-        };
-        let (chats, mut chat) = (self.context.store.table(CHATS), chat_id);
-        for _ in 0..MOST_MOVES {
-            match chats.get(&chat.to_string()).await?.and_then(|next| next.parse().ok()) {
-                Some(next) => chat = next,
-                None => break,
-            }
-        }
-        self.settle_in(chat);
-        Ok(())
-    }
-
-    fn settle_in(&mut self, chat: i64) {
-        self.moved = Some(chat);
-        self.desk.home = Some(chat.to_string());
-    }
-
-    /// A chat that moves in circles is a target that takes nothing.
-    fn follow(&mut self, verdict: Verdict) -> Verdict {
-        match verdict {
-            Verdict::Migrated { chat_id } if self.moved == Some(chat_id) || self.moves >= MOST_MOVES => {
-                Verdict::PermanentTarget { why: format!("the chat moves in circles, last to {chat_id}") }
-            }
-            verdict => verdict,
-        }
-    }
-
     async fn move_to(&mut self, chat: i64) {
-        let Some(old) = self.moved else { return };
-        tracing::warn!(channel = %self.channel.name, old, new = chat, "the chat has a new id; put it into rules.yaml");
-        if let Err(error) = self.context.store.table(CHATS).put(&old.to_string(), &chat.to_string()).await {
+        let (channel, old) = (&self.channel.name, self.home.chat());
+        tracing::warn!(%channel, ?old, new = chat, "the chat has a new id; put it into rules.yaml");
+        if let Err(error) = self.home.move_to(chat, self.context.store.as_ref()).await {
             tracing::error!(channel = %self.channel.name, %error, "the chat's new id can't be kept for a restart");
         }
-        self.moves += 1;
-        self.settle_in(chat);
+        self.desk.home = self.home.chat().map(|chat| chat.to_string());
     }
 
     fn now(&self) -> Timestamp {

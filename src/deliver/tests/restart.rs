@@ -1,0 +1,142 @@
+//! Restarts at the worst moments: between a call and its mark, and in the middle of a minute's budget.
+
+use super::*;
+use crate::model::Attempt;
+
+/// Runs until the chat is asked, then drops everything but the store, as a crash does.
+async fn crash_in_a_call(world: &World, chat: &FakeChat, channel: &Arc<Channel>, calls: usize) {
+    let worker = world.run(channel);
+    chat.until(calls).await;
+    worker.abort();
+    assert!(worker.await.unwrap_err().is_cancelled());
+}
+
+fn never() -> Answer {
+    Answer::Held(Arc::new(Notify::new()), Box::new(yes()))
+}
+
+#[tokio::test]
+async fn a_post_that_was_under_way_is_repeated_and_marked() {
+    let chat = FakeChat::slack(vec![never()]).await;
+    let (world, ops) = (World::new(), slack(&chat.url, "C1"));
+    let first = world.owe(&ops, 1, Reason::Post);
+    crash_in_a_call(&world, &chat, &ops, 1).await;
+    assert_eq!(world.store.row(first).state, DeliveryState::Sending);
+    let second = world.owe(&ops, 2, Reason::Post);
+
+    let world = World::over(world.store);
+    let worker = world.run(&ops);
+    assert!(world.done(first, DeliveryOutcome::Sent).await.possible_duplicate);
+    assert!(!world.done(second, DeliveryOutcome::Sent).await.possible_duplicate);
+    assert!(world.metric(r#"pushwatch_possible_duplicates_total{channel="slack"} 1"#));
+    world.finish(worker).await;
+}
+
+#[tokio::test]
+async fn an_edit_that_was_under_way_is_repeated_and_not_marked() {
+    for (reason, calls) in [(Reason::Edit, 1), (Reason::Reply, 2)] {
+        let chat = FakeChat::slack(vec![yes(), never()]).await;
+        let (world, ops) = (World::new(), slack(&chat.url, "C1"));
+        let post = world.owe(&ops, 1, Reason::Post);
+        let worker = world.run(&ops);
+        world.done(post, DeliveryOutcome::Sent).await;
+        world.store.revise(1, |_, _| ());
+        let id = world.owe(&ops, 1, reason);
+        chat.until(2).await;
+        worker.abort();
+        assert!(worker.await.is_err());
+
+        let world = World::over(world.store);
+        let worker = world.run(&ops);
+        world.pass(&ops, Duration::from_secs(10)).await;
+        assert!(!world.done(id, DeliveryOutcome::Sent).await.possible_duplicate, "{reason:?}");
+        assert_eq!(chat.methods()[2..].len(), calls, "{reason:?}");
+        world.finish(worker).await;
+    }
+}
+
+#[tokio::test]
+async fn a_note_that_was_under_way_is_repeated_and_marked_without_another_edit() {
+    let chat = FakeChat::slack(vec![yes(), yes(), never()]).await;
+    let (world, ops) = (World::new(), slack(&chat.url, "C1"));
+    let worker = world.run(&ops);
+    world.done(world.owe(&ops, 1, Reason::Post), DeliveryOutcome::Sent).await;
+    world.store.revise(1, |_, _| ());
+    let reply = world.owe(&ops, 1, Reason::Reply);
+    chat.until(3).await;
+    worker.abort();
+    assert!(worker.await.is_err());
+
+    let world = World::over(world.store);
+    let worker = world.run(&ops);
+    world.pass(&ops, Duration::from_secs(10)).await;
+    assert!(world.done(reply, DeliveryOutcome::Sent).await.possible_duplicate);
+    assert_eq!(chat.methods()[2..], ["chat.postMessage", "chat.postMessage"]);
+    world.finish(worker).await;
+}
+
+#[tokio::test]
+async fn the_post_that_replaces_a_deleted_message_is_marked_if_repeated() {
+    let chat = FakeChat::slack(vec![yes(), no("message_not_found"), never()]).await;
+    let (world, ops) = (World::new(), slack(&chat.url, "C1"));
+    let worker = world.run(&ops);
+    world.done(world.owe(&ops, 1, Reason::Post), DeliveryOutcome::Sent).await;
+    world.store.revise(1, |_, _| ());
+    let edit = world.owe(&ops, 1, Reason::Edit);
+    chat.until(3).await;
+    worker.abort();
+    assert!(worker.await.is_err());
+
+    let world = World::over(world.store);
+    let worker = world.run(&ops);
+    world.pass(&ops, Duration::from_secs(10)).await;
+    assert!(world.done(edit, DeliveryOutcome::Sent).await.possible_duplicate);
+    world.finish(worker).await;
+}
+
+#[tokio::test]
+async fn no_minute_around_a_restart_exceeds_what_the_platform_allows() {
+    let chat = FakeChat::start(vec![], Answer::json(200, json!({ "errcode": 0 }))).await;
+    let (world, group) = (World::new(), wecom(&chat.url, "robot"));
+    let budget = super::super::lanes::Lanes::of(&group).target.key;
+    let now = world.now();
+    // Seventeen calls half a minute ago, on record.
+    let before = now - Duration::from_secs(30);
+    let record = (0..17).map(|_| Attempt { budget: budget.clone(), at: before });
+    world.store.lock().attempts.extend(record);
+    for id in 1..=5 {
+        world.owe(&group, id, Reason::Post);
+    }
+    let worker = world.run(&group);
+    chat.until(1).await;
+    for _ in 0..5 {
+        world.pass(&group, Duration::from_secs(4)).await;
+    }
+    assert_eq!(chat.asked().len(), 1);
+    world.pass(&group, Duration::from_secs(11)).await;
+    chat.until(2).await;
+    world.stop.cancel();
+    worker.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_owner_that_was_replaced_stops() {
+    let (world, chat) = (World::new(), FakeChat::slack(vec![]).await);
+    let ops = slack(&chat.url, "C1");
+    let old = world.run(&ops);
+    world.pass(&ops, Duration::ZERO).await;
+    let new = world.run(&ops);
+    world.owe(&ops, 1, Reason::Post);
+    let fenced = tokio::time::timeout(Duration::from_secs(15), async {
+        let mut group = 1;
+        while !old.is_finished() {
+            group += 1;
+            world.owe(&ops, group, Reason::Edit);
+            tokio::task::yield_now().await;
+        }
+        old.await
+    });
+    assert!(matches!(fenced.await.unwrap().unwrap(), Err(StoreError::Fenced(_))));
+    world.stop.cancel();
+    new.await.unwrap().unwrap();
+}
