@@ -87,6 +87,7 @@ pub(crate) fn incident(number: u64) -> Incident {
         appid: None,
         flaps: 0,
         notify: vec![ops()],
+        seq: Seq(0),
     }
 }
 
@@ -99,7 +100,7 @@ pub(crate) fn group(number: u64) -> Group {
         closed_at: None,
         held_until: None,
         revision: 1,
-        told: vec![Told { channel: ops(), severity: Severity::Warning, at: Timestamp(2) }],
+        told: vec![Told { channel: ops(), severity: Severity::Warning, at: Timestamp(2), over: false }],
     }
 }
 

@@ -136,7 +136,6 @@ pub(crate) struct Keeper {
 #[derive(Default)]
 struct Heard {
     streams: Mutex<BTreeMap<String, usize>>,
-    bodies: Mutex<Vec<String>>,
     news: Notify,
 }
 
@@ -150,9 +149,8 @@ impl Keeper {
             async move {
                 let body = request.take_body().into_string().await.unwrap();
                 let json: serde_json::Value = serde_json::from_str(&body).unwrap();
-                let stream = json["facts"]["stream"].as_str().unwrap_or_default().to_owned();
+                let stream = json["facts"]["stream"]["id"].as_str().unwrap_or_default().to_owned();
                 *keep.streams.lock().unwrap().entry(stream).or_default() += 1;
-                keep.bodies.lock().unwrap().push(body);
                 keep.news.notify_waiters();
                 "ok".into_response()
             }
@@ -166,11 +164,6 @@ impl Keeper {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// Everything it was sent.
-    pub(crate) fn bodies(&self) -> Vec<String> {
-        self.heard.bodies.lock().unwrap().clone()
     }
 
     /// Waits until it has heard of all these streams, or its patience ends; says how often it heard of each.
