@@ -4,8 +4,6 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, int};
-use crate::model::{EngineChanges, EngineState, Keyed};
-use crate::model::{Group, GroupId, Incident, Notification};
 use crate::model::{EngineChanges, EngineState, Group, GroupId, Incident, Keyed, Notification};
 use crate::store::Members;
 
