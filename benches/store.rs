@@ -10,10 +10,10 @@ use futures_util::future::join_all;
 use pushwatch::clock::Clock;
 use pushwatch::metrics::Metrics;
 use pushwatch::model::{
-    Abnormal, AbnormalType, ChannelName, Cursor, Detail, Event, EventId, EventKind, Group, GroupId, Input, NewEntry,
-    Notification, Reason, Seq, Severity, StreamName, Timestamp,
+    Abnormal, AbnormalType, ChannelName, Cursor, Detail, EngineChanges, Event, EventId, EventKind, Group, GroupId,
+    Input, Keyed, NewEntry, Notification, Reason, Seq, Severity, StreamName, Timestamp,
 };
-use pushwatch::store::{Changes, Commit, EngineChanges, Keyed, Settings, Shard, Sqlite, Store};
+use pushwatch::store::{Changes, Commit, Settings, Shard, Sqlite, Store};
 use tokio::runtime::Runtime;
 
 fn main() {

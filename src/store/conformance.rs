@@ -7,10 +7,12 @@ use futures_util::future::{BoxFuture, join_all};
 
 use super::samples::{attempt, callback, channel, engine, group, incident, message, notification, ops, sent};
 use super::{
-    Appended, Batch, ChannelChanges, ChannelState, EngineChanges, EngineState, Items, Lease, Opened, Reader, Shard,
-    State, Store, StoreError,
+    Appended, Batch, ChannelChanges, ChannelState, Items, Lease, Opened, Reader, Shard, State, Store, StoreError,
 };
-use crate::model::{ChannelName, Cursor, Delivery, DeliveryState, Entry, GroupId, Keyed, Notification, Seq, Timestamp};
+use crate::model::{
+    ChannelName, Cursor, Delivery, DeliveryState, EngineChanges, EngineState, Entry, GroupId, Keyed, Notification, Seq,
+    Timestamp,
+};
 
 /// Both sides of a running backend.
 pub(crate) struct Running {

@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use crate::model::{
     Abnormal, AbnormalType, Attempt, ChannelName, Cursor, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Detail,
-    Event, EventId, EventKind, Group, GroupId, Incident, IncidentId, Input, Message, NewEntry, Notification, Reason,
-    Seq, Severity, State, StreamName, Timestamp, Told,
+    EngineChanges, Event, EventId, EventKind, Group, GroupId, Incident, IncidentId, Input, Message, NewEntry,
+    Notification, Reason, Seq, Severity, State, StreamName, Timestamp, Told,
 };
-use crate::store::{Changes, ChannelChanges, Commit, EngineChanges};
+use crate::store::{Changes, ChannelChanges, Commit};
 
 /// A push error of about 950 bytes, of one of 10,000 streams; equal numbers are duplicates of each other.
 pub(crate) fn callback(number: u64) -> NewEntry {
@@ -63,6 +63,7 @@ pub(crate) fn ops() -> ChannelName {
 pub(crate) fn incident(number: u64) -> Incident {
     Incident {
         id: IncidentId(number),
+        seq: Seq(1),
         rule: "uplink_stall".into(),
         on: EventKind::PushError,
         stream: StreamName::new("push.example.com", "live", &format!("cam{number}")),
