@@ -88,7 +88,6 @@ pub(crate) fn incident(number: u64) -> Incident {
         appid: None,
         flaps: 0,
         notify: vec![ops()],
-        seq: Seq(0),
     }
 }
 
