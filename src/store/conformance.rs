@@ -226,8 +226,11 @@ async fn a_channel_goes_on_from_its_unfinished_rows(backend: &impl Backend) {
     closed.closed_at = Some(Timestamp(3));
     let mut owing = closed.clone();
     owing.id = GroupId(3);
+    let mut remembered = closed.clone();
+    remembered.id = GroupId(4);
     let changes = EngineChanges {
-        groups: vec![group(1), closed, owing],
+        groups: vec![group(1), closed, owing, remembered],
+        forgotten: vec![GroupId(2), GroupId(3)],
         outbox: [1, 2, 3, 3].map(|group| notification(&ops(), group)).into(),
         ..EngineChanges::default()
     };
@@ -251,7 +254,7 @@ async fn a_channel_goes_on_from_its_unfinished_rows(backend: &impl Backend) {
             sent(2, &notification(&ops(), 2), now),
             trying.clone(),
         ],
-        messages: [1, 2, 3].map(message).into(),
+        messages: [1, 2, 3, 4].map(message).into(),
         attempts: vec![attempt(Timestamp(0)), attempt(now)],
     };
     store.commit(&mine, channel(3, changes)).await.unwrap();
@@ -259,7 +262,8 @@ async fn a_channel_goes_on_from_its_unfinished_rows(backend: &impl Backend) {
     assert_eq!(state.deliveries, [trying]);
     let mut messages = state.messages;
     messages.sort_by_key(|message| message.group);
-    assert_eq!(messages, [message(1), message(3)], "open groups, and those still to be told");
+    let wanted = [message(1), message(3), message(4)];
+    assert_eq!(messages, wanted, "open groups, those still to be told, and those that may come back");
     assert_eq!(state.attempts, [attempt(now)], "those of the last hour");
     backend.stop().await;
 }

@@ -46,7 +46,8 @@ pub struct Lease {
 pub struct ChannelState {
     /// Rows up to the cursor that have no outcome yet, oldest first.
     pub deliveries: Vec<Delivery>,
-    /// Messages of groups that are not closed, and of those with any row that has no outcome yet.
+    /// Messages of groups that are not forgotten (a closed one may come back), and of those with any row that has no
+    /// outcome yet.
     pub messages: Vec<Message>,
     /// Calls of the last hour, over all budgets.
     pub attempts: Vec<Attempt>,

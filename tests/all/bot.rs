@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use md5::{Digest, Md5};
 use poem::endpoint::make;
@@ -85,6 +85,11 @@ impl Bot {
         lines.lines().map(stream).collect()
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it with -9.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
@@ -136,6 +141,7 @@ pub(crate) struct Keeper {
 #[derive(Default)]
 struct Heard {
     streams: Mutex<BTreeMap<String, usize>>,
+    first: Mutex<BTreeMap<String, Instant>>,
     news: Notify,
 }
 
@@ -150,6 +156,7 @@ impl Keeper {
                 let body = request.take_body().into_string().await.unwrap();
                 let json: serde_json::Value = serde_json::from_str(&body).unwrap();
                 let stream = json["facts"]["stream"]["id"].as_str().unwrap_or_default().to_owned();
+                keep.first.lock().unwrap().entry(stream.clone()).or_insert_with(Instant::now);
                 *keep.streams.lock().unwrap().entry(stream).or_default() += 1;
                 keep.news.notify_waiters();
                 "ok".into_response()
@@ -164,6 +171,11 @@ impl Keeper {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// When it first heard of each stream.
+    pub(crate) fn arrivals(&self) -> BTreeMap<String, Instant> {
+        self.heard.first.lock().unwrap().clone()
     }
 
     /// Waits until it has heard of all these streams, or its patience ends; says how often it heard of each.

@@ -75,7 +75,7 @@ pub(super) fn load(
     let mut statement = conn.prepare(
         "SELECT m.group_id, m.channel, m.platform_id, m.place, m.revision, m.posted_at FROM messages m \
          WHERE m.channel = ?1 AND m.group_id IN ( \
-             SELECT id FROM incident_groups WHERE forgotten = 0 AND closed_at IS NULL \
+             SELECT id FROM incident_groups WHERE forgotten = 0 \
              UNION SELECT group_id FROM outbox WHERE channel = ?1 AND state IN ('pending', 'sending'))",
     )?;
     let messages = statement.query_map([channel.as_str()], |row| {

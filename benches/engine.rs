@@ -1,0 +1,96 @@
+//! What a decision costs: one step of the engine against the number of rules, and of streams.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use divan::Bencher;
+use pushwatch::engine::Engine;
+use pushwatch::model::{
+    Abnormal, AbnormalType, Detail, Entry, Event, EventId, EventKind, Input, Seq, StreamName, Timestamp,
+};
+use pushwatch::rules::{self, RuleSet};
+
+const T0: i64 = 1_700_000_000_000;
+
+/// Reports made up front and played round and round.
+const EVENTS: usize = 10_000;
+
+fn main() {
+    divan::main();
+}
+
+/// The documented report (types 6 and 7) over 10,000 streams; of the rules, five listen to type 6 or 7.
+#[divan::bench(args = [10, 100, 1_000])]
+fn step_by_rules(bencher: Bencher<'_, '_>, count: usize) {
+    steps(bencher, rule_set(count), 10_000);
+}
+
+/// The same with the shipped rules, over more and more streams.
+#[divan::bench(args = [1, 1_000, 100_000, 1_000_000])]
+fn step_by_streams(bencher: Bencher<'_, '_>, streams: usize) {
+    let shipped = include_str!("../rules.yaml");
+    let set = rules::load(shipped, "rules.yaml", &|_| None).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    steps(bencher, set, streams);
+}
+
+fn steps(bencher: Bencher<'_, '_>, set: RuleSet, streams: usize) {
+    let mut engine = Engine::new(Arc::new(set));
+    let mut seq = 0u64;
+    let mut events: Vec<Event> = (0..EVENTS.max(streams)).map(|n| report(n % streams)).collect();
+    let total = events.len() as u64;
+    let mut next = move || {
+        seq += 1;
+        let event = &mut events[(seq % total) as usize];
+        let at = Timestamp(T0 + seq as i64);
+        event.happened_at = Some(at);
+        Entry { seq: Seq(seq), received_at: at, input: Input::Callback(Box::new(event.clone())) }
+    };
+    // Every stream is known before the measuring begins.
+    for _ in 0..total {
+        engine.step(&next());
+        engine.take_effects();
+        engine.take_changes();
+    }
+    bencher.with_inputs(next).bench_local_refs(|entry| {
+        engine.step(black_box(entry));
+        engine.take_effects();
+        engine.take_changes()
+    });
+}
+
+fn rule_set(count: usize) -> RuleSet {
+    let mut text = "version: 1\nchannels: { c: { type: console } }\ndefaults: { notify: [c] }\nrules:\n".to_owned();
+    for n in 0..count {
+        // Five rules hear the report, the others one of the types that it does not have.
+        let kind = if n < 5 { 6 } else { 8 + n % 9 };
+        text.push_str(&format!(
+            "  - {{ name: rule_{n}, on: push_error, types: [{kind}], threshold: {{ count: 1000, within: 1m }}, severity: warning }}\n"
+        ));
+    }
+    rules::load(&text, "bench.yaml", &|_| None).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+}
+
+fn report(stream: usize) -> Event {
+    let abnormal = |kind, values: [f64; 2]| Abnormal {
+        kind: AbnormalType(kind),
+        count: 2,
+        details: values.map(|value| Detail { at: None, value: Some(value) }).to_vec(),
+        text: None,
+    };
+    Event {
+        id: EventId([0; 16]),
+        kind: EventKind::PushError,
+        stream: StreamName::new("push.example.com", "live", &format!("cam{stream}")),
+        session: Some("2210464508206756938".into()),
+        appid: Some("12345678".into()),
+        user_ip: Some("203.0.113.7".into()),
+        node: None,
+        happened_at: None,
+        report_interval: Some(5000),
+        errcode: None,
+        errmsg: None,
+        push_duration: None,
+        abnormal: vec![abnormal(6, [3046.0, 2953.0]), abnormal(7, [3009.0, 2917.0])],
+        unreadable: None,
+    }
+}
