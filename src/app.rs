@@ -20,7 +20,7 @@ use crate::deliver::{self, Budgets, Console};
 use crate::ingest::{self, Ingest, Journal};
 use crate::listen::{self, Limits};
 use crate::metrics::Metrics;
-use crate::model::{Channel, Door, NewEntry};
+use crate::model::{Channel, ChannelName, Door, NewEntry};
 use crate::render::Renderer;
 use crate::rules::{self, RuleSet};
 use crate::store::sqlite::{self, OpenError, Sqlite};
@@ -228,12 +228,29 @@ impl App {
             budgets: Arc::new(Budgets::new()),
         });
         let channels: Vec<Arc<Channel>> = rooms.rules.channels.values().cloned().collect();
+        let known = |name: &ChannelName| rooms.rules.channels.contains_key(name);
+        let gone: Vec<ChannelName> = channels_of(&rooms.store.owned().borrow()).filter(|name| !known(name)).collect();
         let stage = self.stage();
+        let (retiring, stop) = (Arc::clone(&context), stage.0.clone());
+        stage.1.spawn(async move {
+            for name in gone {
+                deliver::retire(&name, &retiring).await?;
+            }
+            stop.cancelled().await;
+            Ok(())
+        });
         for channel in channels {
             let (context, stop) = (Arc::clone(&context), stage.0.clone());
             stage.1.spawn(async move { Ok(deliver::run(channel, context, stop).await?) });
         }
     }
+}
+
+fn channels_of(shards: &[Shard]) -> impl Iterator<Item = ChannelName> {
+    shards.iter().filter_map(|shard| match shard {
+        Shard::Channel(name) => Some(name.clone()),
+        Shard::Engine => None,
+    })
 }
 
 /// How the first of these tasks ends; none of them should.

@@ -69,15 +69,20 @@ impl Bot {
         self.admin("/metrics").await.1
     }
 
-    /// The streams of all callbacks in the journal, as `export` prints them beside the running server.
-    pub(crate) fn export(&self) -> Vec<String> {
+    /// What `export` prints beside the running server.
+    pub(crate) fn export_text(&self) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_pushwatch"))
             .args(["export", "--data-dir"])
             .arg(&self.data)
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let lines = String::from_utf8(output.stdout).unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The streams of all callbacks in the journal.
+    pub(crate) fn export(&self) -> Vec<String> {
+        let lines = self.export_text();
         let stream = |line: &str| {
             let line: serde_json::Value = serde_json::from_str(line).unwrap();
             line["body"]["stream_id"].as_str().unwrap().to_owned()
@@ -119,11 +124,16 @@ pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap()
 }
 
+/// The fields `sign` and `t` for a callback sent now.
+pub(crate) fn signature(key: &str) -> (String, u64) {
+    let t = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 600;
+    (hex::encode(Md5::digest(format!("{key}{t}"))), t)
+}
+
 /// A signed push error about a stream, as the cloud sends it.
 pub(crate) fn callback(key: &str, stream: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-    let t = now / 1000 + 600;
-    let sign = hex::encode(Md5::digest(format!("{key}{t}")));
+    let (sign, t) = signature(key);
     let stream = serde_json::Value::from(stream);
     format!(
         r#"{{"abnormal_event":[{{"count":1,"detail":[{{"desc":"gop too large","occur_time":{now}}}],"type":16}}],
@@ -142,6 +152,7 @@ pub(crate) struct Keeper {
 struct Heard {
     streams: Mutex<BTreeMap<String, usize>>,
     first: Mutex<BTreeMap<String, Instant>>,
+    bodies: Mutex<Vec<serde_json::Value>>,
     news: Notify,
 }
 
@@ -158,6 +169,7 @@ impl Keeper {
                 let stream = json["facts"]["stream"]["id"].as_str().unwrap_or_default().to_owned();
                 keep.first.lock().unwrap().entry(stream.clone()).or_insert_with(Instant::now);
                 *keep.streams.lock().unwrap().entry(stream).or_default() += 1;
+                keep.bodies.lock().unwrap().push(json);
                 keep.news.notify_waiters();
                 "ok".into_response()
             }
@@ -171,6 +183,21 @@ impl Keeper {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until it was sent this many messages in all, and returns them.
+    pub(crate) async fn messages(&self, count: usize) -> Vec<serde_json::Value> {
+        let enough = async {
+            loop {
+                let news = self.heard.news.notified();
+                if self.heard.bodies.lock().unwrap().len() >= count {
+                    return;
+                }
+                news.await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(20), enough).await;
+        self.heard.bodies.lock().unwrap().clone()
     }
 
     /// When it first heard of each stream.

@@ -5,3 +5,4 @@
 mod bot;
 mod crash;
 mod house;
+mod whole;
