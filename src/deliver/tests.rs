@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::fake::{Fake, channel, slack, slack_webhook, telegram, webhook, wecom};
+use super::fake::{Fake, Inner, channel, slack, slack_webhook, telegram, webhook, wecom};
 use super::fake_chat::{Answer, FakeChat};
 use super::*;
 use crate::model::{
@@ -99,11 +99,21 @@ impl World {
         self.store.row(id)
     }
 
-    /// Waits until a row has failed once more.
+    /// Waits until a row's call number `attempts` has failed, and gives the row as it was kept then. It may be tried
+    /// again already: the first back-off can be as short as the dice like.
     async fn failed(&self, id: DeliveryId, attempts: u32) -> Delivery {
-        let ended = |row: &Delivery| row.attempts == attempts && row.error.is_some() && row.not_before > Timestamp(0);
-        self.store.until(&format!("{id:?} failed"), |kept| ended(&kept.rows[&id])).await;
-        self.store.row(id)
+        let ended = |row: &&Delivery| row.id == id && row.attempts == attempts && row.not_before > Timestamp(0);
+        let find = |kept: &Inner| {
+            let rows = kept.commits.iter().flat_map(|commit| &commit.deliveries);
+            rows.filter(ended).find(|row| row.error.is_some()).cloned()
+        };
+        self.store.until(&format!("{id:?} failed"), |kept| find(kept).is_some()).await;
+        find(&self.store.lock()).unwrap()
+    }
+
+    /// How many calls were begun; a call is on record before it is made, so this can't be too early to look.
+    fn begun(&self) -> u32 {
+        self.store.lock().rows.values().map(|row| row.attempts).sum()
     }
 
     fn message(&self, channel: &Channel, group: u64) -> Option<Message> {

@@ -176,4 +176,21 @@ mod tests {
         let busy = reply(503, &[("retry-after", "9")], page);
         assert_eq!(busy.judge_status(), Verdict::RateLimited { after: Duration::from_secs(9) });
     }
+
+    #[tokio::test]
+    async fn an_address_is_in_no_error() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let http = reqwest::Client::new();
+        for (address, sent) in [(format!("http://{nobody}/path"), "retry"), ("no path".to_owned(), "target")] {
+            let verdict = send(http.post(address)).await.unwrap_err();
+            let class = match &verdict {
+                Verdict::Retry { .. } => "retry",
+                Verdict::PermanentTarget { .. } => "target",
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(class, sent);
+            assert!(!verdict.why().unwrap().contains("path"), "{verdict:?}");
+        }
+    }
 }
