@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -31,6 +32,9 @@ const RULES: (&str, &str) = ("rules", "last_good");
 
 /// Beyond the time a signature lives, a callback may be repeated for this long: 12 retries a minute apart, and some.
 const RETRIES: Duration = Duration::from_secs(20 * 60);
+
+/// What is taken for `max_validity` while it is not known.
+const LONGEST_VALIDITY: Duration = Duration::from_secs(24 * 3600);
 
 /// What `serve` and `demo` start the bot with.
 #[derive(Debug)]
@@ -118,7 +122,9 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     })?;
 
     let written = read_rules(&settings.rules_file);
-    let door = written.as_ref().map_or_else(|_| Door::default(), |(set, _)| set.door.clone());
+    // Broken rules: the last good ones are in the store, and may let signatures live as long as any may.
+    let longest = || Door { max_validity: LONGEST_VALIDITY, ..Door::default() };
+    let door = written.as_ref().map_or_else(|_| longest(), |(set, _)| set.door.clone());
     let kept = sqlite::Settings {
         retention: settings.retention,
         max_bytes: settings.max_bytes,
@@ -127,9 +133,6 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     };
     let store = Sqlite::open(kept, Arc::clone(&clock), Arc::clone(&metrics))?;
     let rules = Arc::new(choose_rules(written, &*store, &ready, &metrics).await?);
-    if rules.door.keys.is_empty() && !rules.door.allow_unsigned {
-        return Err(AppError::NoKeys);
-    }
     if rules.door.keys.is_empty() {
         tracing::warn!("tencent.allow_unsigned: callbacks are taken from anybody who can reach this address");
     }
@@ -173,8 +176,8 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
 
     let stage = app.stage();
     let limits = Limits { exempt: rules.door.trusted_proxies.clone(), ..Limits::default() }.fit_process();
-    let journal = Arc::new(EngineJournal(Arc::clone(&store)));
-    let door = Ingest::new(Arc::new(rules.door.clone()), journal, Arc::clone(&clock), Arc::clone(&metrics));
+    let journal = EngineJournal { store: Arc::clone(&store), ready, refusing: AtomicBool::new(false) };
+    let door = Ingest::new(Arc::new(rules.door.clone()), Arc::new(journal), Arc::clone(&clock), Arc::clone(&metrics));
     let door = Arc::new(ingest::endpoint(Arc::new(door)));
     let serve = listen::serve(public, door, limits, metrics, stage.0.clone());
     stage.1.spawn(async move { Ok(serve.await) });
@@ -263,12 +266,26 @@ async fn first_end(tasks: &mut JoinSet<Result<(), AppError>>) -> AppError {
     }
 }
 
-/// The door's way into the journal.
-struct EngineJournal(Arc<Sqlite>);
+/// The door's way into the journal; tells `/readyz` whether it is open.
+struct EngineJournal {
+    store: Arc<Sqlite>,
+    ready: Arc<Readiness>,
+    refusing: AtomicBool,
+}
 
 impl Journal for EngineJournal {
     fn append(&self, entry: NewEntry) -> BoxFuture<'_, Result<Appended, StoreError>> {
-        self.0.append(&Shard::Engine, entry)
+        Box::pin(async move {
+            let kept = self.store.append(&Shard::Engine, entry).await;
+            let refused = kept.as_ref().err();
+            if self.refusing.swap(refused.is_some(), Ordering::Relaxed) != refused.is_some() {
+                match refused {
+                    Some(error) => self.ready.off(Part::Store, &error.to_string()),
+                    None => self.ready.on(Part::Store),
+                }
+            }
+            kept
+        })
     }
 }
 
@@ -301,6 +318,7 @@ async fn choose_rules(
     let (table, key) = RULES;
     let kept = store.table(table);
     let broken = match written {
+        Ok((set, _)) if set.door.keys.is_empty() && !set.door.allow_unsigned => return Err(AppError::NoKeys),
         Ok((set, text)) => {
             kept.put(key, &text).await?;
             ready.on(Part::Rules);

@@ -28,8 +28,14 @@ const ALIVE_EVERY: Duration = Duration::from_secs(5);
 /// Nothing runs and nothing came: no need to look.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Pause before a failed commit is tried again.
-const RETRY_COMMIT: Duration = Duration::from_millis(200);
+/// Pause before a failed commit or read is tried again.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Tries of a failing commit once we were told to stop.
+const LAST_TRIES: u32 = 5;
+
+/// Waits are no shorter: while the store can't take callbacks its time stands still, and what is due stays due.
+const SHORTEST_WAIT: Duration = Duration::from_millis(2);
 
 /// A gap shorter than this is no gap: it is the time that a restart takes.
 const SHORTEST_GAP: Duration = Duration::from_secs(1);
@@ -109,7 +115,16 @@ impl Core {
             let wait = self.wait(committed.seq);
             let batch = tokio::select! {
                 () = stop.cancelled() => break,
-                batch = store.next(&lease, BATCH, wait) => batch?,
+                batch = store.next(&lease, BATCH, wait) => batch,
+            };
+            let batch = match batch {
+                Ok(batch) => batch,
+                Err(StoreError::Overloaded(why) | StoreError::Failed(why)) => {
+                    tracing::error!(%why, "the journal can't be read just now");
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
             };
             let Items::Journal(entries) = batch.items else { return Err(CoreError::Kind) };
             for entry in &entries {
@@ -122,14 +137,14 @@ impl Core {
             let since = cursor.at.since(committed.at);
             let stale = cursor.seq != committed.seq && since >= CURSOR_EVERY;
             if self.engine.has_changes() || stale || (self.engine.is_waiting() && since >= ALIVE_EVERY) {
-                self.commit().await?;
+                self.commit(&stop).await?;
                 committed = cursor;
             }
             if entries.len() < BATCH {
                 self.caught_up.send_if_modified(|caught_up| !std::mem::replace(caught_up, true));
             }
         }
-        self.commit().await
+        self.commit(&stop).await
     }
 
     fn take(&mut self, entry: &Entry) {
@@ -160,19 +175,29 @@ impl Core {
             (true, false) => IDLE,
         };
         let now = self.rooms.clock.steady();
-        self.engine.next_due().map_or(idle, |due| due.since(now).min(idle))
+        self.engine.next_due().map_or(idle, |due| due.since(now).clamp(SHORTEST_WAIT, idle))
     }
 
     /// Commits, again and again if need be: what was decided is kept before anything else is.
-    async fn commit(&mut self) -> Result<(), CoreError> {
+    ///
+    /// Once stopped it is tried a few times more: the journal has all that led to it, and the next start decides the
+    /// same again.
+    async fn commit(&mut self, stop: &CancellationToken) -> Result<(), CoreError> {
         let changes = Changes::Engine(self.engine.take_changes());
         let commit = Commit { cursor: self.engine.cursor(), changes };
+        let mut last_tries = LAST_TRIES;
         loop {
             match self.rooms.store.commit(&self.lease, commit.clone()).await {
                 Ok(()) => return Ok(()),
                 Err(StoreError::Overloaded(why) | StoreError::Failed(why)) => {
                     tracing::error!(%why, "a commit failed and is tried again; nothing is decided until it goes through");
-                    tokio::time::sleep(RETRY_COMMIT).await;
+                    if stop.is_cancelled() {
+                        last_tries -= 1;
+                    }
+                    if last_tries == 0 {
+                        return Err(StoreError::Failed(why).into());
+                    }
+                    tokio::time::sleep(RETRY).await;
                 }
                 Err(error @ (StoreError::Fenced(_) | StoreError::Closed)) => return Err(error.into()),
             }

@@ -62,11 +62,6 @@ impl Engine {
             (None, Some(own)) => own,
             (None, None) => self.create_group(stream),
         };
-        if let Some(old) = own.filter(|old| *old != group)
-            && let Some(members) = self.groups.get_mut(&old)
-        {
-            members.incidents.retain(|member| *member != id);
-        }
         if let Some(members) = self.groups.get_mut(&group) {
             members.group.closed_at = None;
             if let Err(place) = members.incidents.binary_search(&id) {

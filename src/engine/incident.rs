@@ -95,10 +95,13 @@ impl Engine {
             EventKind::PushEnd => self.now + NO_WORD,
             _ => found.last_received.max(self.now) + rule.resolve_after,
         };
-        let earlier = self.streams.get(&found.stream).and_then(|cell| cell.incident(place));
-        let earlier = earlier.and_then(|id| self.incidents.get(&id)).filter(|i| {
+        let cell = self.streams.get(&found.stream);
+        let open = cell.and_then(|cell| cell.group);
+        let earlier = cell.and_then(|cell| cell.incident(place)).and_then(|id| self.incidents.get(&id)).filter(|i| {
             let young = i.resolved_at.is_some_and(|over| self.now < over + rule.reopen_within);
-            i.state == State::Resolved && i.group.is_some() && i.cause != Some(Cause::RuleRemoved) && young
+            // Its own message may still have to say that it was over: it can't be taken out of that into another.
+            let at_home = i.group.is_some() && (open.is_none() || open == i.group);
+            i.state == State::Resolved && i.cause != Some(Cause::RuleRemoved) && young && at_home
         });
         match earlier.map(|i| i.id) {
             Some(id) => {

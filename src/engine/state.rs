@@ -72,7 +72,9 @@ impl Engine {
                 _ => {}
             }
         }
-        for group in state.groups {
+        for mut group in state.groups {
+            // Nobody is behind a channel that was taken out of the rules.
+            group.told.retain(|told| self.rules.channels.contains_key(&told.channel));
             let (id, stream) = (group.id, group.stream.clone());
             match (group.closed_at, group.held_until) {
                 (Some(closed_at), _) => self.set_group_timer(closed_at + self.memory(), Due::Forget(id), &stream),
@@ -110,7 +112,8 @@ impl Engine {
         cell.full_at = full_at;
     }
 
-    fn load_incident(&mut self, incident: Incident) {
+    fn load_incident(&mut self, mut incident: Incident) {
+        incident.notify.retain(|channel| self.rules.channels.contains_key(channel));
         let id = incident.id;
         let place = (0u32..).zip(&self.rules.rules).find(|(_, rule)| rule.name == incident.rule).map(|(at, _)| at);
         let place = place.unwrap_or(NO_RULE);

@@ -353,6 +353,31 @@ fn incidents_of_one_stream_share_a_message_and_only_a_worse_one_notifies_again()
 }
 
 #[test]
+fn a_trouble_that_comes_back_while_another_message_is_open_does_not_empty_its_own() {
+    let mut bench = Bench::rules(vec![rule("gop", &[16]), rule("fps", &[15])]);
+    bench.get(0.0, error("s", 0.0, &[(16, 1)])).until(95.0);
+    bench.get(100.0, error("s", 100.0, &[(15, 1)])).get(110.0, error("s", 110.0, &[(16, 1)])).said();
+    let groups: Vec<Vec<IncidentId>> = bench.engine.groups.values().map(|m| m.incidents.clone()).collect();
+    assert!(groups.contains(&vec![IncidentId(1)]), "the closed message keeps what it tells: {groups:?}");
+    assert!(groups.contains(&vec![IncidentId(2), IncidentId(3)]), "{groups:?}");
+}
+
+#[test]
+fn a_channel_taken_out_of_the_rules_is_owed_nothing_more() {
+    let mut bench = Bench::rules(vec![rule("gop", &[16])]);
+    bench.get(0.0, error("s", 0.0, &[(16, 1)]));
+    let incidents = bench.engine.incidents.values().cloned().collect();
+    let groups = bench.engine.groups.values().map(|m| m.group.clone()).collect();
+    let mut set = rule_set(vec![rule("gop", &[16])]);
+    set.channels.remove(&ChannelName::new("robot"));
+    let mut after = Bench::new(set);
+    let state = crate::model::EngineState { incidents, groups, keyed: Vec::new() };
+    after.engine.load(state, Cursor { seq: Seq(1), at: at(0.0) }).unwrap();
+    after.until(500.0);
+    assert_eq!((after.told("chat"), after.told("robot")), (vec![(90.0, Reason::Edit)], vec![]));
+}
+
+#[test]
 fn people_are_reminded_every_repeat_interval_while_it_fires() {
     let mut bench = Bench::rules(vec![Rule { repeat_interval: secs(60), ..rule("gop", &[16]) }]);
     for n in 0..30 {

@@ -91,6 +91,7 @@ impl Bot {
     }
 
     /// Its process.
+    #[allow(dead_code, reason = "for the load bench, which shares this file")]
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -201,6 +202,7 @@ impl Keeper {
     }
 
     /// When it first heard of each stream.
+    #[allow(dead_code, reason = "for the load bench, which shares this file")]
     pub(crate) fn arrivals(&self) -> BTreeMap<String, Instant> {
         self.heard.first.lock().unwrap().clone()
     }
