@@ -7,6 +7,9 @@
 //! cargo bench --bench load -- restart [CALLBACKS]
 //! ```
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that can not go on shall fail")]
+#![expect(clippy::disallowed_methods, reason = "it measures from outside, with a clock of its own")]
+
 #[path = "../tests/all/bot.rs"]
 #[expect(dead_code, reason = "shared with the tests, which need more of it")]
 mod bot;

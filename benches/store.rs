@@ -1,5 +1,7 @@
 //! How long the store takes for one batch of callbacks and for one commit of the engine, disk sync included.
 
+#![expect(clippy::expect_used, reason = "a measurement that can not go on shall fail")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;

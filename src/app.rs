@@ -149,7 +149,10 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
         token: settings.admin_token,
     })));
     let serve = listen::serve(operators, door, Limits::default(), Arc::clone(&metrics), stage.0.clone());
-    stage.1.spawn(async move { Ok(serve.await) });
+    stage.1.spawn(async move {
+        let _: () = serve.await;
+        Ok(())
+    });
 
     let rooms = Rooms {
         store: Arc::clone(&store) as Arc<dyn Store>,
@@ -180,7 +183,10 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     let door = Ingest::new(Arc::new(rules.door.clone()), Arc::new(journal), Arc::clone(&clock), Arc::clone(&metrics));
     let door = Arc::new(ingest::endpoint(Arc::new(door)));
     let serve = listen::serve(public, door, limits, metrics, stage.0.clone());
-    stage.1.spawn(async move { Ok(serve.await) });
+    stage.1.spawn(async move {
+        let _: () = serve.await;
+        Ok(())
+    });
     Ok(app)
 }
 

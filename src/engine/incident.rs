@@ -177,20 +177,17 @@ impl Engine {
         found.state = State::Firing;
         // Reports that came while it waited were looked at and not added: a replay must not add them either.
         found.seq = self.seq;
-        match self.fire(place, found.clone()) {
+        if self.fire(place, found.clone()) == RuleOutcome::Reopened {
             // The old incident took it over; what waited is closed under its own number.
-            RuleOutcome::Reopened => {
-                let closed = Incident {
-                    state: State::Resolved,
-                    cause: Some(Cause::Reconnected),
-                    resolved_at: Some(self.now),
-                    deadline: None,
-                    ..found
-                };
-                self.incidents.insert(id, closed);
-                self.dirty_incidents.insert(id);
-            }
-            _ => {}
+            let closed = Incident {
+                state: State::Resolved,
+                cause: Some(Cause::Reconnected),
+                resolved_at: Some(self.now),
+                deadline: None,
+                ..found
+            };
+            self.incidents.insert(id, closed);
+            self.dirty_incidents.insert(id);
         }
     }
 

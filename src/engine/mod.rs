@@ -245,12 +245,9 @@ impl Engine {
     /// Moves the deadlines of everything that is open by a gap in which we heard nothing.
     fn shift(&mut self, gap: Duration) {
         for incident in self.incidents.values_mut() {
-            match (incident.state, incident.deadline) {
-                (State::Pending | State::Firing, Some(deadline)) => {
-                    incident.deadline = Some(deadline + gap);
-                    self.dirty_incidents.insert(incident.id);
-                }
-                _ => {}
+            if let (State::Pending | State::Firing, Some(deadline)) = (incident.state, incident.deadline) {
+                incident.deadline = Some(deadline + gap);
+                self.dirty_incidents.insert(incident.id);
             }
         }
     }

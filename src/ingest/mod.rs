@@ -1,7 +1,7 @@
 //! The cloud's door: takes callbacks at the public listener, verifies, masks and normalises them, and answers 200
 //! only after the journal has them.
 //!
-//! A body's way is fixed by types: [`wire::Callback`] (read) → [`signature::Verified`] (let in) → [`mask::Masked`]
+//! A body's way is fixed by types: `wire::Callback` (read) → `signature::Verified` (let in) → `mask::Masked`
 //! (without secrets) → [`Event`] and the journal's copy. No step can be left out.
 
 mod body;

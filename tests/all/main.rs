@@ -1,6 +1,7 @@
 //! One binary for all integration tests, so that they link once.
 
-#![expect(clippy::unwrap_used, reason = "a test that can not go on shall fail")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can not go on shall fail")]
+#![expect(clippy::disallowed_methods, reason = "these tests stand outside: they have clocks and an environment")]
 
 mod bot;
 mod crash;
