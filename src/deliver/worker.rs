@@ -96,6 +96,9 @@ impl Worker {
         let home = Home::find(&channel, context.store.as_ref()).await?;
         let mut desk = Desk::open(channel.name.clone(), channel.can_edit(), state);
         desk.home = home.chat().map(|chat| chat.to_string());
+        // What refused them may have been mended, and the rules are read anew only here; a chat's own "wait" is with
+        // the budgets, which keep it.
+        desk.queue.wake();
         let worker = Worker {
             desk,
             channel,
@@ -163,6 +166,8 @@ impl Worker {
             self.last = self.last.max(id);
             self.desk.accept(id, &notification, now);
         }
+        // While the channel is held nothing is kept, and so nothing else would tell that rows pile up.
+        self.gauge();
     }
 
     /// Begins the calls that are due and that budgets and free slots allow, the most urgent first.

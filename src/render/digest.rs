@@ -236,5 +236,5 @@ fn codes(phrases: &Phrases<'_>, open: &[&Incident], most: usize) -> String {
             }
         }
     }
-    listed(codes, most)
+    listed(codes, most, phrases.pick(", ", "、"))
 }

@@ -193,7 +193,7 @@ impl Phrases<'_> {
             (Language::En, Some(Cause::Quiet)) => "well again, was broken",
             (Language::Zh, Some(Cause::Quiet)) => "已恢复，异常时段",
             (Language::En, Some(Cause::Ended)) => "stream ended, was broken",
-            (Language::Zh, Some(Cause::Ended)) => "直播已结束，异常时段",
+            (Language::Zh, Some(Cause::Ended)) => "推流已停止，异常时段",
             (Language::En, Some(Cause::RuleRemoved)) => "no longer watched (rule removed), was broken",
             (Language::Zh, Some(Cause::RuleRemoved)) => "规则已删除，不再监控，异常时段",
             (Language::En, Some(Cause::NoWord)) => "no word for a day, closed, was broken",

@@ -139,7 +139,11 @@ impl Story {
             numbers: numbers(&told, bounds.lines),
             rules,
             more_rules,
-            codes: listed(distinct(open.iter().flat_map(|incident| phrases.codes(incident))), bounds.lines),
+            codes: listed(
+                distinct(open.iter().flat_map(|incident| phrases.codes(incident))),
+                bounds.lines,
+                phrases.pick(", ", "、"),
+            ),
             said: open
                 .iter()
                 .find_map(|incident| phrases.said(incident))
@@ -202,12 +206,12 @@ pub(super) fn capped<T>(mut list: Vec<T>, most: usize) -> (Vec<T>, String) {
 }
 
 /// The first few of a list in one text, with `+N`.
-pub(super) fn listed(list: Vec<String>, most: usize) -> String {
+pub(super) fn listed(list: Vec<String>, most: usize, separator: &str) -> String {
     let (mut shown, more) = capped(list, most);
     if !more.is_empty() {
         shown.push(more);
     }
-    shown.join(", ")
+    shown.join(separator)
 }
 
 /// What viewers see, why, and what to do.
@@ -235,7 +239,12 @@ impl Advice {
         }
         let Some(first) = kinds.first() else { return Advice::default() };
         let text = phrases.text(*first);
-        let effects = distinct(kinds.iter().take(2).map(|kind| phrases.text(*kind).viewers));
+        // "not known" is worth saying only where nothing else is.
+        let known = |kind: &&AbnormalType| kind.name().is_some() || phrases.catalogue.own(**kind).is_some();
+        let mut effects = distinct(kinds.iter().filter(known).take(2).map(|kind| phrases.text(*kind).viewers));
+        if effects.is_empty() {
+            effects.push(text.viewers);
+        }
         let mut advice = Advice { viewers: effects.join(phrases.pick("; ", "；")), cause: text.cause, fix: text.fix };
         let own = phrases.catalogue.own(*first);
         if let Some(joint) = joint_cause(&kinds, phrases.language).filter(|joint| !joint.by_absence) {
@@ -309,5 +318,5 @@ fn numbers(told: &[&Incident], most: usize) -> String {
     let mut ids: Vec<u64> = told.iter().map(|incident| incident.id.0).collect();
     ids.sort_unstable();
     ids.dedup();
-    listed(ids.into_iter().map(|id| format!("#{id}")).collect(), most)
+    listed(ids.into_iter().map(|id| format!("#{id}")).collect(), most, ", ")
 }

@@ -106,6 +106,11 @@ fn troubles_seen_together_change_the_advice_unless_the_operator_knows_better() {
     alone.incidents[0].troubles.truncate(1);
     let alone = renderer.incident(&view(&alone, &channel, &Catalogue::default())).text;
     assert!(alone.contains("uplink is congested") && !alone.contains("only the picture"), "{alone}");
+    // An undocumented type beside a known one adds nothing to what viewers see.
+    let mut beside = both.clone();
+    beside.incidents[0].troubles[1].kind = AbnormalType(99);
+    let beside = renderer.incident(&view(&beside, &channel, &Catalogue::default())).text;
+    assert!(beside.contains("freezes or stutters for everyone\n") && beside.contains("type 99"), "{beside}");
 }
 
 #[test]

@@ -74,6 +74,16 @@ async fn a_refusing_target_is_probed_by_one_row_and_old_rows_die() {
     let other = world.owe(&ops, 3, Reason::Post);
     world.pass(&ops, Duration::from_secs(280)).await;
     assert_eq!(world.begun(), 1);
+    // Rows that pile up meanwhile are seen, though nothing is kept of them yet.
+    world.owe(&ops, 4, Reason::Post);
+    let seen = || world.metric(r#"pushwatch_outbox_rows{channel="slack",state="pending"} 3"#);
+    for _ in 0..1_000 {
+        match seen() {
+            true => break,
+            false => tokio::task::yield_now().await,
+        }
+    }
+    assert!(seen());
     world.pass(&ops, Duration::from_secs(86_400)).await;
     for id in [young, other] {
         let row = world.done(id, DeliveryOutcome::Dead).await;

@@ -124,6 +124,22 @@ async fn the_post_that_replaces_a_deleted_message_is_marked_if_repeated() {
 }
 
 #[tokio::test]
+async fn a_row_that_was_refused_is_tried_at_once_after_a_restart() {
+    let chat = FakeChat::slack(vec![no("not_in_channel")]).await;
+    let (world, ops) = (World::new(), slack(&chat.url, "C1"));
+    let worker = world.run(&ops);
+    let id = world.owe(&ops, 1, Reason::Post);
+    assert!(world.failed(id, 1).await.not_before >= world.now() + Duration::from_secs(280));
+    world.stop.cancel();
+    worker.await.unwrap().unwrap();
+
+    let world = World::over(world.store);
+    let worker = world.run(&ops);
+    world.done(id, DeliveryOutcome::Sent).await;
+    world.finish(worker).await;
+}
+
+#[tokio::test]
 async fn no_minute_around_a_restart_exceeds_what_the_platform_allows() {
     let chat = FakeChat::start(vec![], Answer::json(200, json!({ "errcode": 0 }))).await;
     let (world, group) = (World::new(), wecom(&chat.url, "robot"));

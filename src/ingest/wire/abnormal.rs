@@ -10,6 +10,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::Key;
 use super::detail::Details;
+use super::halves;
 use super::loose::{Loose, cut};
 use super::otherwise::otherwise;
 use crate::model::{Abnormal, AbnormalType};
@@ -46,7 +47,17 @@ impl Report {
 
 /// Reads `abnormal_event` as written.
 pub(in crate::ingest) fn read(raw: &str) -> Report {
-    serde_json::from_str(raw).unwrap_or_else(|_| Report::unreadable("abnormal_event: not readable"))
+    serde_json::from_str(raw)
+        .ok()
+        .or_else(|| without_halves(raw))
+        .unwrap_or_else(|| Report::unreadable("abnormal_event: not readable"))
+}
+
+/// A broken character in a description must not hide the trouble it describes.
+fn without_halves(raw: &str) -> Option<Report> {
+    let report: Report = serde_json::from_str(&halves::replaced(raw)?).ok()?;
+    let problem = report.problem.or(Some("abnormal_event: half a character"));
+    Some(Report { problem, ..report })
 }
 
 impl<'de> Deserialize<'de> for Report {
@@ -199,6 +210,14 @@ mod tests {
             assert_eq!(report.problem, None, "{detail}");
             assert_eq!(values(&report), [(6, 1, vec![Some(7.0)])], "{detail}");
         }
+    }
+
+    #[test]
+    fn half_a_character_in_a_description_is_named_and_the_trouble_counts() {
+        let report =
+            read(r#"[{"type":6,"count":2,"detail":[{"desc":"\ud83d interval=7(ms)"}],"type_desc_cn":"\udc00"}]"#);
+        assert_eq!(report.problem, Some("abnormal_event: half a character"));
+        assert_eq!(values(&report), [(6, 2, vec![Some(7.0)])]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub(super) mod abnormal;
 mod detail;
+mod halves;
 pub(super) mod loose;
 mod otherwise;
 
