@@ -30,7 +30,13 @@ const fn scene(from: u64, scenario: Scenario, streams: u32, length: u64, told: &
 
 /// Troubles heal after two thirds of a scene, so that their end is seen within a minute.
 const SHOW: [Scene; 7] = [
-    scene(0, Scenario::Sample, 1, 5, "the callback that the cloud's documentation prints, freshly signed"),
+    scene(
+        0,
+        Scenario::Sample,
+        1,
+        5,
+        "the callback that the cloud's documentation prints (its times are of 2022), freshly signed",
+    ),
     scene(
         3,
         Scenario::CleanStops,
