@@ -105,6 +105,8 @@ pub struct App {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     store: Arc<Sqlite>,
+    /// Cancelled once the caller has said that we are ready: a console channel prints to the same place.
+    announced: CancellationToken,
     /// Started parts, each with the token that stops it; stopped from the last to the first.
     stages: Vec<(CancellationToken, JoinSet<Result<(), AppError>>)>,
 }
@@ -140,7 +142,14 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
 
     let (public, listen) = bind(settings.listen).await?;
     let (operators, admin) = bind(settings.admin_listen).await?;
-    let mut app = App { listen, admin, metrics: Arc::clone(&metrics), store: Arc::clone(&store), stages: Vec::new() };
+    let mut app = App {
+        listen,
+        admin,
+        metrics: Arc::clone(&metrics),
+        store: Arc::clone(&store),
+        announced: CancellationToken::new(),
+        stages: Vec::new(),
+    };
 
     let stage = app.stage();
     let door = Arc::new(admin::endpoint(Arc::new(Admin {
@@ -150,7 +159,7 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     })));
     let serve = listen::serve(operators, door, Limits::default(), Arc::clone(&metrics), stage.0.clone());
     stage.1.spawn(async move {
-        let _: () = serve.await;
+        serve.await;
         Ok(())
     });
 
@@ -184,7 +193,7 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     let door = Arc::new(ingest::endpoint(Arc::new(door)));
     let serve = listen::serve(public, door, limits, metrics, stage.0.clone());
     stage.1.spawn(async move {
-        let _: () = serve.await;
+        serve.await;
         Ok(())
     });
     Ok(app)
@@ -197,6 +206,7 @@ impl App {
     /// # Errors
     /// [`AppError`] if a part broke; everything that was answered 200 is kept all the same.
     pub async fn run_until(mut self, stop: impl Future<Output = ()> + Send) -> Result<(), AppError> {
+        self.announced.cancel();
         let mut fatal = self.store.fatal();
         let mut result = {
             let parts = self.stages.iter_mut().map(|(_, tasks)| Box::pin(first_end(tasks)));
@@ -239,6 +249,7 @@ impl App {
         let channels: Vec<Arc<Channel>> = rooms.rules.channels.values().cloned().collect();
         let known = |name: &ChannelName| rooms.rules.channels.contains_key(name);
         let gone: Vec<ChannelName> = channels_of(&rooms.store.owned().borrow()).filter(|name| !known(name)).collect();
+        let announced = self.announced.clone();
         let stage = self.stage();
         let (retiring, stop) = (Arc::clone(&context), stage.0.clone());
         stage.1.spawn(async move {
@@ -249,8 +260,13 @@ impl App {
             Ok(())
         });
         for channel in channels {
-            let (context, stop) = (Arc::clone(&context), stage.0.clone());
-            stage.1.spawn(async move { Ok(deliver::run(channel, context, stop).await?) });
+            let (context, stop, announced) = (Arc::clone(&context), stage.0.clone(), announced.clone());
+            stage.1.spawn(async move {
+                match stop.run_until_cancelled(announced.cancelled()).await {
+                    Some(()) => Ok(deliver::run(channel, context, stop).await?),
+                    None => Ok(()),
+                }
+            });
         }
     }
 }
