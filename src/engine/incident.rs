@@ -10,7 +10,7 @@ use crate::model::{
 
 use super::Engine;
 use super::effect::Transition;
-use super::judge::{Finding, Report};
+use super::report::{Finding, Report};
 use super::timers::{Due, NO_RULE, Timer};
 
 /// A state of which nothing was heard for this long is closed as "no word since".

@@ -1,6 +1,5 @@
 //! One callback against the rules that listen to it: sessions, windows, then each rule's verdict. Pure.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::model::{Cause, Entry, Event, EventKind, IncidentId, Input, RuleOutcome, Severity, State, Timestamp};
@@ -9,21 +8,9 @@ use crate::rules::{Plan, RuleSet};
 use super::Engine;
 use super::cell::Cell;
 use super::effect::Transition;
+use super::report::{Finding, Report};
 use super::sessions::Standing;
-use super::window::{Reading, Width};
-
-/// What one rule found in an event, before anything is decided.
-#[derive(Clone, Debug)]
-pub(super) struct Finding {
-    /// The rule's place.
-    pub(super) place: u32,
-    /// What the window says now.
-    pub(super) reading: Reading,
-    /// Occurrences this event adds.
-    pub(super) amount: u64,
-    /// Where its (abnormal entry, amount) pairs stand in the scratch space.
-    pub(super) matched: Range<usize>,
-}
+use super::window::Width;
 
 /// Working space of one step, kept to spare allocations.
 #[derive(Debug, Default)]
@@ -32,17 +19,6 @@ pub(super) struct Scratch {
     one: Vec<(usize, u64)>,
     matched: Vec<(usize, u64)>,
     findings: Vec<Finding>,
-}
-
-/// An event with everything about its reception that the verdicts need.
-pub(super) struct Report<'a> {
-    pub(super) event: &'a Event,
-    /// The event's time: the earlier of the cloud's and ours.
-    pub(super) time: Timestamp,
-    pub(super) received: Timestamp,
-    pub(super) standing: Standing,
-    /// For the end of a push: another session of the stream goes on.
-    pub(super) other_live: bool,
 }
 
 /// The sum at which a plan's highest level is reached: windows need be exact no further.

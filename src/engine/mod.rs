@@ -15,6 +15,7 @@ mod incident;
 mod index;
 mod judge;
 mod limit;
+mod report;
 mod sessions;
 mod state;
 pub use state::LoadError;
