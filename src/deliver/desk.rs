@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::call::Act;
+use super::flight::{Aftermath, Ended, Flight};
 use super::living::{Known, Living};
 use super::plan::{self, Plan, Standing, Wish};
 use super::queue::{Queue, Row};
@@ -14,63 +15,6 @@ use crate::model::{
     StreamName, Timestamp,
 };
 use crate::store::{ChannelChanges, ChannelState};
-
-/// A call that was begun.
-#[derive(Clone, Debug)]
-pub(crate) struct Flight {
-    /// Whose.
-    pub(crate) group: GroupId,
-    /// Of which stream, for the log.
-    pub(crate) stream: StreamName,
-    /// The row that carries it.
-    pub(crate) carrier: DeliveryId,
-    /// How many of the group's rows, from the oldest, it tells.
-    pub(crate) covered: usize,
-    /// The strongest of these.
-    pub(crate) reason: Reason,
-    /// What it does.
-    pub(crate) act: Act,
-    /// The revision that it shows.
-    pub(crate) revision: u64,
-    /// Whether the group is over.
-    pub(crate) closed: bool,
-    /// In plain text, the markup having been refused.
-    pub(crate) plain: bool,
-    /// Why the text is not as the operator's template has it.
-    pub(crate) template_error: Option<String>,
-}
-
-/// A row that got its outcome.
-#[derive(Clone, Debug)]
-pub(crate) struct Ended {
-    /// The row.
-    pub(crate) row: Row,
-    /// Its group.
-    pub(crate) group: GroupId,
-    /// Its stream, if it was read.
-    pub(crate) stream: Option<StreamName>,
-    /// How it ended.
-    pub(crate) outcome: DeliveryOutcome,
-    /// What was said about it last.
-    pub(crate) error: Option<String>,
-}
-
-/// What a verdict means for the rest of the channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Aftermath {
-    /// The chat took it.
-    Well,
-    /// The chat answered; this message is another matter.
-    Answered,
-    /// It came to nothing, as it may for any other message.
-    Failed,
-    /// No calls on this budget before then.
-    Held(Timestamp),
-    /// The target takes nothing; probe it then.
-    Refused(Timestamp),
-    /// The chat has a new id.
-    Moved(i64),
-}
 
 /// The rows and messages of one channel.
 #[derive(Debug)]
@@ -140,7 +84,7 @@ impl Desk {
         match self.can_edit {
             false => plan::fixed(entry.reason()),
             true => {
-                let wish = Wish { reason: entry.reason(), revision: group.revision, edited: entry.edited, firing };
+                let wish = Wish { reason: entry.reason(), revision: group.revision, edited: entry.edited > 0, firing };
                 plan::editable(wish, self.standing(group.id))
             }
         }
@@ -150,7 +94,7 @@ impl Desk {
     pub(crate) fn may_edit(&self, group: GroupId) -> bool {
         self.can_edit
             && matches!(self.standing(group), Standing::There { .. })
-            && self.queue.get(group).is_some_and(|entry| !entry.edited)
+            && self.queue.get(group).is_some_and(|entry| entry.edited == 0)
     }
 
     /// Ends all rows of a taken group without a call.
@@ -164,7 +108,14 @@ impl Desk {
     /// Puts on record that a taken group's call is about to be made.
     pub(crate) fn begin(&mut self, group: &Group, act: Act, attempts: Vec<Attempt>) -> Option<Flight> {
         let entry = self.queue.get(group.id)?;
-        let (carrier, covered, reason, plain) = (entry.carrier()?, entry.rows().len(), entry.reason(), entry.plain);
+        // A note answers the rows whose edit was made; what joined since and does not show gets an edit of its own.
+        let shown = self.living.get(group.id).is_some_and(|known| known.revision >= group.revision);
+        let covered = match (&act, entry.edited) {
+            (Act::Note { .. }, edited @ 1..) if !shown => edited.min(entry.rows().len()),
+            _ => entry.rows().len(),
+        };
+        let (carrier, plain) = (entry.carrier(covered)?, entry.plain);
+        let reason = entry.rows().iter().take(covered).map(|row| row.reason).max()?;
         let doubles = act.can_double();
         let mut repeated = false;
         let row = self.queue.change(group.id, carrier.id, |row| {
@@ -300,7 +251,7 @@ impl Desk {
             // The note is still owed.
             (Act::Edit(_), Reason::Reply | Reason::Post) => {
                 if let Some(entry) = self.queue.get_mut(flight.group) {
-                    entry.edited = true;
+                    entry.edited = flight.covered;
                 }
                 self.queue.put_back(flight.group, now);
             }
@@ -328,7 +279,7 @@ impl Desk {
     fn rest(&mut self, group: GroupId, now: Timestamp) {
         if let Some(entry) = self.queue.get_mut(group) {
             entry.plain = false;
-            entry.edited = false;
+            entry.edited = 0;
             self.queue.put_back(group, now);
         }
     }

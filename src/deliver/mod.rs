@@ -11,6 +11,7 @@ mod retire;
 pub use retire::retire;
 
 mod desk;
+mod flight;
 mod plan;
 
 mod living;

@@ -51,8 +51,8 @@ pub(crate) struct Entry {
     joined: bool,
     /// The markup was refused: the next call goes in plain text.
     pub(crate) plain: bool,
-    /// The living message was brought up to date for the rows that wait; the note is still owed.
-    pub(crate) edited: bool,
+    /// The living message was brought up to date for so many of the rows, from the oldest; their note is still owed.
+    pub(crate) edited: usize,
     /// What the chat said last.
     pub(crate) error: Option<Box<str>>,
 }
@@ -70,9 +70,10 @@ impl Entry {
 
     /// The row that carries the call: one whose fate is unknown, so that it is known for what it is; else the oldest
     /// of the strongest.
-    pub(crate) fn carrier(&self) -> Option<Row> {
-        let unknown = self.rows.iter().find(|row| row.state == DeliveryState::Sending);
-        unknown.or_else(|| self.rows.iter().max_by_key(|row| (row.reason, Reverse(row.id)))).copied()
+    pub(crate) fn carrier(&self, covered: usize) -> Option<Row> {
+        let rows = || self.rows.iter().take(covered);
+        let unknown = rows().find(|row| row.state == DeliveryState::Sending);
+        unknown.or_else(|| rows().max_by_key(|row| (row.reason, Reverse(row.id)))).copied()
     }
 
     fn key(&self, group: GroupId) -> Key {
@@ -111,7 +112,7 @@ impl Queue {
             shelf: Shelf::Waiting(Timestamp::MAX),
             joined: false,
             plain: false,
-            edited: false,
+            edited: 0,
             error: None,
         });
         if entry.rows.iter().any(|known| known.id == row.id) {
@@ -184,12 +185,14 @@ impl Queue {
         let Some(entry) = self.entries.get_mut(&group) else {
             return Vec::new();
         };
-        let mut place = 0;
+        let (mut place, edited) = (0, entry.edited);
         let ended: Vec<Row> = entry
             .rows
             .extract_if(.., |row| {
                 place += 1;
-                place <= covered && ends(row)
+                let ends = place <= covered && ends(row);
+                entry.edited -= usize::from(ends && place <= edited);
+                ends
             })
             .collect();
         self.len -= ended.len();
@@ -282,7 +285,7 @@ mod tests {
         assert_eq!(order(&mut queue, 11), [1, 2]);
         let entry = queue.get(GroupId(1)).unwrap();
         assert_eq!((entry.rows().len(), entry.reason()), (2, Reason::Reply));
-        assert_eq!(entry.carrier().unwrap().id, DeliveryId(3));
+        assert_eq!(entry.carrier(usize::MAX).unwrap().id, DeliveryId(3));
     }
 
     #[test]
@@ -306,9 +309,9 @@ mod tests {
         queue.insert(GroupId(1), row(2, Reason::Reply, Severity::Info, 0));
         queue.insert(GroupId(1), row(3, Reason::Post, Severity::Info, 0));
         queue.insert(GroupId(1), row(4, Reason::Post, Severity::Info, 0));
-        assert_eq!(queue.get(GroupId(1)).unwrap().carrier().unwrap().id, DeliveryId(3));
+        assert_eq!(queue.get(GroupId(1)).unwrap().carrier(usize::MAX).unwrap().id, DeliveryId(3));
         queue.change(GroupId(1), DeliveryId(2), |row| row.state = DeliveryState::Sending);
-        assert_eq!(queue.get(GroupId(1)).unwrap().carrier().unwrap().id, DeliveryId(2));
+        assert_eq!(queue.get(GroupId(1)).unwrap().carrier(usize::MAX).unwrap().id, DeliveryId(2));
         assert_eq!(queue.sending(), 1);
     }
 
@@ -324,6 +327,17 @@ mod tests {
         queue.put_back(GroupId(1), Timestamp(0));
         assert_eq!(queue.remove(GroupId(1), usize::MAX, |_| true).len(), 1);
         assert!(queue.get(GroupId(1)).is_none() && queue.next_due().is_none());
+    }
+
+    #[test]
+    fn rows_that_end_are_no_longer_among_those_whose_edit_was_made() {
+        let mut queue = Queue::default();
+        for id in 1..=4 {
+            queue.insert(GroupId(1), row(id, Reason::Post, Severity::Info, id as i64));
+        }
+        queue.get_mut(GroupId(1)).unwrap().edited = 3;
+        let ended = queue.remove(GroupId(1), usize::MAX, |row| [2, 4].contains(&row.id.0));
+        assert_eq!((ended.len(), queue.get(GroupId(1)).unwrap().edited), (2, 2));
     }
 
     #[test]

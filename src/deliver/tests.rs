@@ -19,6 +19,7 @@ use crate::model::{
 use crate::store::StoreError;
 
 mod failing;
+mod joining;
 mod restart;
 mod secrets;
 mod telling;

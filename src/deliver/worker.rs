@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::call::{self, Act, Call, WHOLE, Words};
-use super::desk::{Aftermath, Desk, Ended, Flight};
+use super::desk::Desk;
+use super::flight::{Aftermath, Ended, Flight};
 use super::health::Health;
 use super::home::Home;
 use super::lanes::Lanes;

@@ -1,0 +1,62 @@
+//! A call under way, and what its end can mean: the words between the worker, which makes it, and the desk.
+
+use super::call::Act;
+use super::queue::Row;
+use crate::model::{DeliveryId, DeliveryOutcome, GroupId, Reason, StreamName, Timestamp};
+
+/// A call that was begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Flight {
+    /// Whose.
+    pub(crate) group: GroupId,
+    /// Of which stream, for the log.
+    pub(crate) stream: StreamName,
+    /// The row that carries it.
+    pub(crate) carrier: DeliveryId,
+    /// How many of the group's rows, from the oldest, it tells.
+    pub(crate) covered: usize,
+    /// The strongest of these.
+    pub(crate) reason: Reason,
+    /// What it does.
+    pub(crate) act: Act,
+    /// The revision that it shows.
+    pub(crate) revision: u64,
+    /// Whether the group is over.
+    pub(crate) closed: bool,
+    /// In plain text, the markup having been refused.
+    pub(crate) plain: bool,
+    /// Why the text is not as the operator's template has it.
+    pub(crate) template_error: Option<String>,
+}
+
+/// A row that got its outcome.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    /// The row.
+    pub(crate) row: Row,
+    /// Its group.
+    pub(crate) group: GroupId,
+    /// Its stream, if it was read.
+    pub(crate) stream: Option<StreamName>,
+    /// How it ended.
+    pub(crate) outcome: DeliveryOutcome,
+    /// What was said about it last.
+    pub(crate) error: Option<String>,
+}
+
+/// What a verdict means for the rest of the channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Aftermath {
+    /// The chat took it.
+    Well,
+    /// The chat answered; this message is another matter.
+    Answered,
+    /// It came to nothing, as it may for any other message.
+    Failed,
+    /// No calls on this budget before then.
+    Held(Timestamp),
+    /// The target takes nothing; probe it then.
+    Refused(Timestamp),
+    /// The chat has a new id.
+    Moved(i64),
+}
