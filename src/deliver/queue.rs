@@ -79,12 +79,13 @@ impl Entry {
     fn key(&self, group: GroupId) -> Key {
         let severity = self.rows.iter().map(|row| row.severity).max().unwrap_or(Severity::Info);
         let at = self.rows.iter().map(|row| row.at).min().unwrap_or_default();
-        (Reverse(severity), at, group)
+        (Reverse(severity), self.reason() == Reason::Edit, at, group)
     }
 }
 
-/// Urgency: the worse the earlier, then the older the earlier.
-type Key = (Reverse<Severity>, Timestamp, GroupId);
+/// Urgency: the worse the earlier, then news before edits (people wait for the one and not for the other), then the
+/// older the earlier.
+type Key = (Reverse<Severity>, bool, Timestamp, GroupId);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shelf {
@@ -139,7 +140,7 @@ impl Queue {
                 self.ready.insert(key);
             }
         }
-        let (_, _, group) = self.ready.pop_first()?;
+        let (.., group) = self.ready.pop_first()?;
         if let Some(entry) = self.entries.get_mut(&group) {
             entry.shelf = Shelf::Out;
             entry.joined = false;
@@ -271,6 +272,18 @@ mod tests {
         assert_eq!(queue.next_due(), Some(Timestamp(99)));
         assert_eq!(order(&mut queue, 99), [4]);
         assert_eq!((queue.next_due(), queue.len()), (None, 4));
+    }
+
+    #[test]
+    fn news_does_not_queue_behind_older_edits_of_its_severity() {
+        let mut queue = Queue::default();
+        queue.insert(GroupId(1), row(1, Reason::Edit, Severity::Warning, 10));
+        queue.insert(GroupId(2), row(2, Reason::Edit, Severity::Critical, 20));
+        queue.insert(GroupId(3), row(3, Reason::Reply, Severity::Critical, 40));
+        queue.insert(GroupId(4), row(4, Reason::Post, Severity::Critical, 30));
+        queue.insert(GroupId(5), row(5, Reason::Edit, Severity::Critical, 5));
+        queue.insert(GroupId(5), row(6, Reason::Reply, Severity::Critical, 50));
+        assert_eq!(order(&mut queue, 50), [5, 4, 3, 2, 1]);
     }
 
     #[test]
