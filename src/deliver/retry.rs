@@ -20,6 +20,9 @@ const LEAST_ATTEMPTS: u32 = 10;
 /// Between two probes of a target that refuses everything; jitter adds up to as much again.
 const PROBE: Duration = Duration::from_secs(5 * 60);
 
+/// Longest rate limit that is obeyed. A proxy that says ten years must not silence a channel for ever.
+const LONGEST_LIMIT: Duration = DAY;
+
 /// Added at random to what a chat asks to wait, so that channels do not come back together. Never taken from it.
 const SPREAD: Duration = Duration::from_millis(500);
 
@@ -46,8 +49,8 @@ pub enum Next {
 
 /// What to do after `verdict`; `dice` in `0.0..1.0`.
 ///
-/// Failures back off exponentially with full jitter, from 1 s to 10 min, for a day. A rate limit is obeyed in full
-/// and never kills a row; a target that refuses is probed every 5 to 10 minutes.
+/// Failures back off exponentially with full jitter, from 1 s to 10 min, for a day. A rate limit of up to a day is
+/// obeyed in full, a longer one for a day, and none kills a row; a target that refuses is probed every 5 to 10 minutes.
 #[must_use]
 pub fn after(tried: Tried, verdict: &Verdict, now: Timestamp, dice: f64) -> Next {
     let old = now.since(tried.since) >= DAY;
@@ -60,7 +63,7 @@ pub fn after(tried: Tried, verdict: &Verdict, now: Timestamp, dice: f64) -> Next
         }
         Verdict::PermanentTarget { .. } if old => Next::Dead,
         Verdict::PermanentTarget { .. } => Next::At(now + PROBE + PROBE.mul_f64(dice)),
-        Verdict::RateLimited { after } => Next::At(now + *after + SPREAD.mul_f64(dice)),
+        Verdict::RateLimited { after } => Next::At(now + (*after).min(LONGEST_LIMIT) + SPREAD.mul_f64(dice)),
         // These are followed at once by another kind of call.
         Verdict::Sent { .. }
         | Verdict::NotModified
@@ -68,6 +71,12 @@ pub fn after(tried: Tried, verdict: &Verdict, now: Timestamp, dice: f64) -> Next
         | Verdict::Migrated { .. }
         | Verdict::Gone { .. } => Next::At(now),
     }
+}
+
+/// Whether a rate limit is longer than we obey: somebody should know.
+#[must_use]
+pub fn is_capped(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::RateLimited { after } if *after > LONGEST_LIMIT)
 }
 
 /// How long a whole channel pauses after `streak` calls in a row, of whichever rows, came to nothing: a chat that is
@@ -135,6 +144,16 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_limit_beyond_a_day_is_obeyed_for_a_day_and_known_for_what_it_is() {
+        for secs in [86_401, 10 * 365 * 86_400, u64::MAX] {
+            let limited = Verdict::RateLimited { after: Duration::from_secs(secs) };
+            assert_eq!(at(1, &limited, 0.0), DAY, "{secs}");
+            assert!(is_capped(&limited), "{secs}");
+        }
+        assert!(!is_capped(&retry()));
+    }
+
+    #[test]
     fn a_channel_pauses_longer_with_every_failure_in_a_row_but_not_at_the_first() {
         let pauses: Vec<u64> = [0, 1, 2, 3, 4, 8, 9, u32::MAX].map(|n| pause(n, 1.0).as_secs()).into();
         assert_eq!(pauses, [0, 0, 1, 2, 4, 60, 60, 60]);
@@ -143,12 +162,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_rate_limit_is_never_shortened_and_kills_no_row(
-            secs in 0u64..400_000, dice in 0.0f64..1.0, attempts: u32, age in 0u64..400_000,
+        fn a_rate_limit_of_up_to_a_day_is_never_shortened_and_kills_no_row(
+            secs in 0u64..=86_400, dice in 0.0f64..1.0, attempts: u32, age in 0u64..400_000,
         ) {
             let asked = Duration::from_secs(secs);
             let tried = Tried { attempts, since: NOW - Duration::from_secs(age) };
-            let next = after(tried, &Verdict::RateLimited { after: asked }, NOW, dice);
+            let limited = Verdict::RateLimited { after: asked };
+            let next = after(tried, &limited, NOW, dice);
+            prop_assert!(!is_capped(&limited));
             prop_assert!(matches!(next, Next::At(at) if at >= NOW + asked && at <= NOW + asked + SPREAD));
         }
     }

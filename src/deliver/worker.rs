@@ -17,6 +17,7 @@ use super::health::Health;
 use super::home::Home;
 use super::lanes::Lanes;
 use super::plan::Plan;
+use super::retry;
 use super::verdict::Verdict;
 use crate::model::{
     Attempt, Channel, ChannelKind, Cursor, DeliveryId, DeliveryOutcome, DeliveryState, Group, GroupId, Incident,
@@ -280,6 +281,9 @@ impl Worker {
         if !why.is_empty() {
             let (channel, group, stream) = (&self.channel.name, flight.group.0, &flight.stream);
             tracing::warn!(%channel, group, ?stream, delivery = flight.carrier.0, why, "not told yet");
+        }
+        if retry::is_capped(&verdict) {
+            tracing::error!(channel = %self.channel.name, why, "more than a day is asked for; the channel is held for one day");
         }
         match self.desk.settle(&flight, verdict, now, dice) {
             Aftermath::Well => {

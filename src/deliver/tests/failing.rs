@@ -42,6 +42,21 @@ async fn a_rate_limit_holds_every_row_of_the_budget_in_full_and_over_a_restart()
 }
 
 #[tokio::test]
+async fn a_rate_limit_of_years_holds_the_channel_for_a_day() {
+    let limited = r#"{"ok":false,"error":"ratelimited"}"#.to_owned();
+    let chat = FakeChat::slack(vec![Answer::Say(429, "retry-after: 315360000\r\n", limited)]).await;
+    let (world, ops) = (World::new(), slack(&chat.url, "C1"));
+    let worker = world.run(&ops);
+    let first = world.owe(&ops, 1, Reason::Post);
+    world.failed(first, 1).await;
+    world.pass(&ops, Duration::from_secs(86_390)).await;
+    assert_eq!(world.begun(), 1);
+    world.pass(&ops, Duration::from_secs(20)).await;
+    world.done(first, DeliveryOutcome::Sent).await;
+    world.finish(worker).await;
+}
+
+#[tokio::test]
 async fn a_refused_markup_is_told_plainly_once_and_then_given_up() {
     let refused = || no("invalid_blocks");
     let chat = FakeChat::slack(vec![refused(), yes(), refused(), refused()]).await;
