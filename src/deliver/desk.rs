@@ -12,7 +12,7 @@ use super::retry::{self, DAY, Next, Tried};
 use super::verdict::Verdict;
 use crate::model::{
     Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Group, GroupId, Notification, Reason,
-    StreamName, Timestamp,
+    Timestamp,
 };
 use crate::store::{ChannelChanges, ChannelState};
 
@@ -97,10 +97,15 @@ impl Desk {
             && self.queue.get(group).is_some_and(|entry| entry.edited == 0)
     }
 
-    /// Ends all rows of a taken group without a call.
-    pub(crate) fn void(&mut self, group: GroupId, stream: Option<&StreamName>, why: &str, now: Timestamp) {
+    /// Whether anything was told of a group here.
+    pub(crate) fn is_told(&self, group: GroupId) -> bool {
+        self.living.get(group).is_some()
+    }
+
+    /// Ends all rows of a taken group, which was `found` in the store or not, without a call.
+    pub(crate) fn void(&mut self, group: GroupId, found: Option<&Group>, why: &str, now: Timestamp) {
         for row in self.queue.remove(group, usize::MAX, |_| true) {
-            let (stream, error) = (stream.cloned(), Some(why.to_owned()));
+            let (stream, error) = (found.map(|group| group.stream.clone()), Some(why.to_owned()));
             self.end(Ended { row, group, stream, outcome: DeliveryOutcome::Void, error }, now);
         }
     }

@@ -201,13 +201,16 @@ impl Worker {
         let Some((group, mut incidents)) = found else {
             return self.desk.void(id, None, "the group is no longer kept", now);
         };
-        incidents.retain(|incident| incident.notify.contains(&self.channel.name));
-        if incidents.is_empty() {
-            return self.desk.void(id, Some(&group.stream), "none of it concerns this channel", now);
+        let concerns = |incident: &Incident| incident.notify.contains(&self.channel.name);
+        // A message is brought to its end even if new rules or another group took from the channel all that it told.
+        match incidents.iter().any(concerns) {
+            true => incidents.retain(concerns),
+            false if self.desk.is_told(id) => {}
+            false => return self.desk.void(id, Some(&group), "none of it concerns this channel", now),
         }
         let firing = incidents.iter().any(Incident::is_firing);
         let act = match self.desk.plan(&group, firing) {
-            Plan::Void(why) => return self.desk.void(id, Some(&group.stream), why, now),
+            Plan::Void(why) => return self.desk.void(id, Some(&group), why, now),
             Plan::Call(act) => act,
         };
         let lanes = self.lanes.of_call(&act);

@@ -88,6 +88,53 @@ async fn only_incidents_that_concern_the_channel_are_told() {
 }
 
 #[tokio::test]
+async fn a_message_is_brought_to_its_end_though_new_rules_took_its_incident_from_the_channel() {
+    let (world, chat) = (World::new(), FakeChat::slack(vec![]).await);
+    let ops = slack(&chat.url, "C1");
+    let worker = world.run(&ops);
+    world.done(world.owe(&ops, 1, Reason::Post), DeliveryOutcome::Sent).await;
+    world.store.revise(1, |group, incidents| {
+        group.closed_at = Some(Timestamp(9));
+        incidents[0].state = State::Resolved;
+        incidents[0].notify.clear();
+    });
+    world.done(world.owe(&ops, 1, Reason::Edit), DeliveryOutcome::Sent).await;
+    assert_eq!(world.message(&ops, 1).unwrap().revision, 2);
+    let shown = chat.asked().last().unwrap().body.to_string();
+    assert!(shown.contains("#1"), "{shown}");
+    world.finish(worker).await;
+}
+
+#[tokio::test]
+async fn a_message_is_brought_to_its_end_though_its_incident_moved_to_another_group() {
+    let (world, chat) = (World::new(), FakeChat::slack(vec![]).await);
+    let ops = slack(&chat.url, "C1");
+    let robot = FakeChat::start(vec![], Answer::json(200, json!({ "errcode": 0 }))).await;
+    let fixed = wecom(&robot.url, "k");
+    let workers = [world.run(&ops), world.run(&fixed)];
+    world.store.group(1, &ops.name);
+    world.store.revise(1, |_, incidents| incidents[0].notify.push(fixed.name.clone()));
+    world.done(world.owe(&ops, 1, Reason::Post), DeliveryOutcome::Sent).await;
+    world.done(world.owe(&fixed, 1, Reason::Post), DeliveryOutcome::Sent).await;
+    // The group closes, and before that is told its only incident comes back in another group.
+    world.store.revise(1, |group, incidents| {
+        group.closed_at = Some(Timestamp(9));
+        incidents.clear();
+    });
+    world.done(world.owe(&ops, 1, Reason::Edit), DeliveryOutcome::Sent).await;
+    world.done(world.owe(&fixed, 1, Reason::Post), DeliveryOutcome::Sent).await;
+    for (channel, chat) in [(&ops, &chat), (&fixed, &robot)] {
+        assert_eq!(world.message(channel, 1).unwrap().revision, 3);
+        let shown: Vec<String> = chat.asked().iter().map(|asked| asked.body.to_string()).collect();
+        assert!(shown[0].contains("🔴") && shown[1].contains("⚪") && !shown[1].contains("🔴"), "{shown:?}");
+    }
+    world.stop.cancel();
+    for worker in workers {
+        worker.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_call_is_on_record_before_it_is_made_and_nothing_is_called_while_the_disk_says_no() {
     let release = Arc::new(Notify::new());
     let chat = FakeChat::slack(vec![Answer::Held(Arc::clone(&release), Box::new(yes()))]).await;
