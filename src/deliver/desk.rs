@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::call::Act;
 use super::flight::{Aftermath, Ended, Flight};
-use super::living::{Known, Living};
+use super::living::{Known, Life, Living};
 use super::plan::{self, Plan, Standing, Wish};
 use super::queue::{Queue, Row};
 use super::retry::{self, DAY, Next, Tried};
@@ -108,6 +108,21 @@ impl Desk {
             let (stream, error) = (found.map(|group| group.stream.clone()), Some(why.to_owned()));
             self.end(Ended { row, group, stream, outcome: DeliveryOutcome::Void, error }, now);
         }
+        self.rest(group, found.is_none_or(|group| group.closed_at.is_some()), now);
+    }
+
+    /// Groups that are remembered though they may be over: to be looked up, when there is time.
+    pub(crate) fn doubtful(&self, most: usize) -> Vec<GroupId> {
+        self.living.doubtful(most)
+    }
+
+    /// A doubtful group was looked up, and `found` in the store or not.
+    pub(crate) fn learn(&mut self, group: GroupId, found: Option<&Group>, now: Timestamp) {
+        // What waits for its call is looked up there.
+        match self.queue.get(group) {
+            Some(_) => self.living.stay(group),
+            None => self.rest(group, found.is_none_or(|group| group.closed_at.is_some()), now),
+        }
     }
 
     /// Puts on record that a taken group's call is about to be made.
@@ -207,6 +222,9 @@ impl Desk {
                 let error = Some(why.to_owned());
                 self.end(Ended { row, group, stream: None, outcome: DeliveryOutcome::Dead, error }, now);
             }
+            if self.queue.get(group).is_none() {
+                self.living.doubt(group);
+            }
         }
     }
 
@@ -244,6 +262,7 @@ impl Desk {
                 revision: flight.revision,
                 posted_at: before.as_ref().map_or(now, |before| before.posted_at),
                 reposted: before.is_some_and(|before| before.reposted) || flight.reason == Reason::Edit,
+                life: Life::Open,
             }),
             Act::Edit(_) => before.map(|before| Known { revision: flight.revision.max(before.revision), ..before }),
             Act::Note { .. } => None,
@@ -274,18 +293,20 @@ impl Desk {
             };
             self.end(Ended { row, group: flight.group, stream: Some(flight.stream.clone()), outcome, error }, now);
         }
-        self.rest(flight.group, now);
-        if flight.closed && self.queue.get(flight.group).is_none() {
-            self.living.close(flight.group, |group| self.queue.get(group).is_some());
-        }
+        self.rest(flight.group, flight.closed, now);
     }
 
-    /// Puts rows that came during the call back in line, with a clean slate.
-    fn rest(&mut self, group: GroupId, now: Timestamp) {
-        if let Some(entry) = self.queue.get_mut(group) {
-            entry.plain = false;
-            entry.edited = 0;
-            self.queue.put_back(group, now);
+    /// Puts rows that came during the call back in line, with a clean slate. If none did, that is all of the group,
+    /// for good if it is over.
+    fn rest(&mut self, group: GroupId, over: bool, now: Timestamp) {
+        match self.queue.get_mut(group) {
+            Some(entry) => {
+                entry.plain = false;
+                entry.edited = 0;
+                self.queue.put_back(group, now);
+            }
+            None if over => self.living.close(group, |group| self.queue.get(group).is_some()),
+            None => self.living.stay(group),
         }
     }
 
@@ -348,7 +369,7 @@ impl Desk {
             let (stream, error) = (Some(flight.stream.clone()), why.clone());
             self.end(Ended { row, group: flight.group, stream, outcome: DeliveryOutcome::Dead, error }, now);
         }
-        self.rest(flight.group, now);
+        self.rest(flight.group, flight.closed, now);
     }
 
     fn set_plain(&mut self, group: GroupId) {

@@ -1,12 +1,24 @@
 //! The messages that stand in the chat, by group. Pure; bounded in the groups that are over.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::call::Spot;
 use crate::model::{ChannelName, GroupId, Message, Timestamp};
 
 /// Messages of closed groups that are kept, for a trouble that comes back within its rule's `reopen_within`.
 const MOST_CLOSED: usize = 10_000;
+
+/// Where the group of a message is, as far as a channel has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// It may be told more: its message is wanted.
+    #[default]
+    Open,
+    /// It is over and told, at this place among all that closed.
+    Over(u64),
+    /// Nobody has looked: its message was loaded at start, or its rows ended without a look at the group.
+    Doubtful,
+}
 
 /// What is known of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +33,8 @@ pub(crate) struct Known {
     pub(crate) posted_at: Timestamp,
     /// It was deleted and posted anew for an edit; that is done once.
     pub(crate) reposted: bool,
+    /// Whether its group may be forgotten.
+    pub(crate) life: Life,
 }
 
 impl Known {
@@ -51,7 +65,11 @@ impl Known {
 #[derive(Debug, Default)]
 pub(crate) struct Living {
     known: HashMap<GroupId, Known, foldhash::fast::RandomState>,
-    closed: VecDeque<GroupId>,
+    /// In the order in which they closed; one that came back since is no longer at its place.
+    closed: VecDeque<(u64, GroupId)>,
+    closings: u64,
+    /// Those whose life is doubtful.
+    doubtful: BTreeSet<GroupId>,
 }
 
 impl Living {
@@ -64,10 +82,13 @@ impl Living {
                 revision: message.revision,
                 posted_at: message.posted_at,
                 reposted: false,
+                life: Life::Doubtful,
             };
             (message.group, known)
         });
-        Living { known: known.collect(), closed: VecDeque::new() }
+        let known: HashMap<_, _, _> = known.collect();
+        let doubtful = known.keys().copied().collect();
+        Living { known, closed: VecDeque::new(), closings: 0, doubtful }
     }
 
     /// What stands for a group.
@@ -80,19 +101,50 @@ impl Living {
         self.known.insert(group, known);
     }
 
-    /// The group is over and told; the oldest of such are forgotten, unless `wanted` says no.
+    /// The rows of a group have ended, and it is open still.
+    pub(crate) fn stay(&mut self, group: GroupId) {
+        self.live(group, Life::Open);
+    }
+
+    /// The rows of a group have ended, and nobody looked whether it is over.
+    pub(crate) fn doubt(&mut self, group: GroupId) {
+        self.live(group, Life::Doubtful);
+    }
+
+    /// The group is over and told; the oldest of such are forgotten, unless they are `wanted` or came back.
     pub(crate) fn close(&mut self, group: GroupId, wanted: impl Fn(GroupId) -> bool) {
-        if !self.known.contains_key(&group) {
+        if self.known.get(&group).is_none_or(|known| matches!(known.life, Life::Over(_))) {
             return;
         }
-        self.closed.push_back(group);
+        self.closings += 1;
+        self.live(group, Life::Over(self.closings));
+        self.closed.push_back((self.closings, group));
         if self.closed.len() > MOST_CLOSED
-            && let Some(oldest) = self.closed.pop_front()
-            && !wanted(oldest)
-            && !self.closed.contains(&oldest)
+            && let Some((place, oldest)) = self.closed.pop_front()
+            && self.known.get(&oldest).is_some_and(|known| known.life == Life::Over(place))
         {
-            self.known.remove(&oldest);
+            match wanted(oldest) {
+                true => self.live(oldest, Life::Open),
+                false => drop(self.known.remove(&oldest)),
+            }
         }
+    }
+
+    /// Some of the doubtful groups, to be looked up; none while few messages are known.
+    pub(crate) fn doubtful(&self, most: usize) -> Vec<GroupId> {
+        match self.known.len() > MOST_CLOSED {
+            true => self.doubtful.iter().take(most).copied().collect(),
+            false => Vec::new(),
+        }
+    }
+
+    fn live(&mut self, group: GroupId, life: Life) {
+        let Some(known) = self.known.get_mut(&group) else { return };
+        known.life = life;
+        match life {
+            Life::Doubtful => self.doubtful.insert(group),
+            Life::Open | Life::Over(_) => self.doubtful.remove(&group),
+        };
     }
 }
 
@@ -124,6 +176,64 @@ mod tests {
         assert!(living.get(GroupId(1)).is_none());
         assert!(living.get(GroupId(2)).is_some());
         living.close(GroupId(77_777), |_| false);
-        assert!(!living.closed.contains(&GroupId(77_777)));
+        assert!(living.closed.iter().all(|(_, group)| *group != GroupId(77_777)));
+    }
+
+    /// As many closings as it takes to forget all that closed before.
+    fn close_many(living: &mut Living) {
+        for id in 0..=MOST_CLOSED as u64 {
+            living.set(GroupId(id), known("1", None));
+            living.close(GroupId(id), |_| false);
+        }
+    }
+
+    #[test]
+    fn a_group_that_came_back_is_not_forgotten_while_it_is_open() {
+        let (mut living, back, over) = (Living::default(), GroupId(999_999), GroupId(999_998));
+        for group in [back, over] {
+            living.set(group, known("1", None));
+            living.close(group, |_| false);
+        }
+        living.stay(back);
+        close_many(&mut living);
+        assert!(living.get(back).is_some() && living.get(over).is_none());
+        living.close(back, |_| false);
+        close_many(&mut living);
+        assert!(living.get(back).is_none());
+    }
+
+    #[test]
+    fn a_group_that_closes_again_is_as_young_as_its_last_closing() {
+        let (mut living, back) = (Living::default(), GroupId(999_999));
+        living.set(back, known("1", None));
+        living.close(back, |_| false);
+        living.stay(back);
+        for id in 0..MOST_CLOSED as u64 - 1 {
+            living.set(GroupId(id), known("1", None));
+            living.close(GroupId(id), |_| false);
+        }
+        living.close(back, |_| false);
+        assert!(living.get(back).is_some());
+    }
+
+    #[test]
+    fn doubtful_groups_are_looked_up_once_there_are_many_messages() {
+        let message = |id: u64| known("1", None).message(&ChannelName::new("ops"), GroupId(id));
+        let few = Living::new((0..10).map(message).collect());
+        assert!(few.doubtful(9).is_empty());
+
+        let most = MOST_CLOSED as u64;
+        let mut many = Living::new((0..=most).map(message).collect());
+        assert_eq!(many.doubtful(3), [0, 1, 2].map(GroupId));
+        many.close(GroupId(0), |_| false);
+        many.stay(GroupId(1));
+        many.doubt(GroupId(0));
+        assert_eq!(many.doubtful(2), [0, 2].map(GroupId));
+        for id in (0..=most).filter(|id| *id != 1) {
+            many.close(GroupId(id), |_| false);
+        }
+        assert!(many.get(GroupId(1)).is_some() && many.doubtful.is_empty());
+        many.close(GroupId(1), |_| false);
+        assert!(many.known.len() <= MOST_CLOSED);
     }
 }

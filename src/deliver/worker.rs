@@ -38,6 +38,9 @@ const MOST_WAITING: usize = 250_000;
 /// Groups looked at between two commits.
 const MOST_GROUPS: usize = 256;
 
+/// Groups looked up in one turn only to know whether they are over.
+const MOST_DOUBTFUL: usize = 64;
+
 /// How long to wait for rows in one go; only a bound, rows wake the loop.
 const WAIT: Duration = Duration::from_secs(60);
 
@@ -127,6 +130,7 @@ impl Worker {
             self.begin_due().await?;
             self.keep().await?;
             self.make_calls();
+            self.sift().await?;
             let wake = self.wake_after();
             let room = self.desk.queue.len() < MOST_WAITING;
             tokio::select! {
@@ -269,6 +273,19 @@ impl Worker {
             let task = async move { call::make(&channel, &call, &context.http, &context.console).await };
             self.flights.insert(self.calls.spawn(task).id(), flight);
         }
+    }
+
+    /// Finds out which of the groups that are remembered are over, a few at a time.
+    async fn sift(&mut self) -> Result<(), StoreError> {
+        for group in self.desk.doubtful(MOST_DOUBTFUL) {
+            match self.context.reader.group(group).await {
+                Ok(found) => self.desk.learn(group, found.as_ref().map(|(group, _)| group), self.now()),
+                Err(StoreError::Closed) => return Err(StoreError::Closed),
+                // It is remembered a while longer.
+                Err(_) => break,
+            }
+        }
+        Ok(())
     }
 
     /// Takes in how a call ended.
