@@ -175,12 +175,10 @@ fn payload(call: &Call) -> Map<String, Value> {
     let mut body = Map::new();
     match &call.words {
         Words::Rich(text) => {
-            let blocks: Vec<Value> = sections(text)
-                .into_iter()
-                .map(|section| json!({ "type": "section", "text": { "type": "mrkdwn", "text": section } }))
-                .collect();
-            body.insert("text".into(), json!(escape(&call.summary)));
-            body.insert("attachments".into(), json!([{ "color": colour(call.sign), "blocks": blocks }]));
+            let (first, rest) = first_line(text);
+            let text = if first.is_empty() { escape(&call.summary) } else { first.to_owned() };
+            body.insert("text".into(), json!(text));
+            body.insert("attachments".into(), json!(attachments(rest, call.sign)));
         }
         Words::Plain(text) => {
             body.insert("text".into(), json!(cut_chars(&escape(text))));
@@ -191,6 +189,24 @@ fn payload(call: &Call) -> Map<String, Value> {
     body.insert("unfurl_links".into(), json!(false));
     body.insert("unfurl_media".into(), json!(false));
     body
+}
+
+/// What is shown above the attachment, and alone on a lock screen; and the rest.
+fn first_line(text: &str) -> (&str, &str) {
+    let text = text.trim_start();
+    let line = text.find('\n').unwrap_or(text.len());
+    let (first, rest) = text.split_at(line.min(section_end(text)));
+    (first.trim_end(), rest)
+}
+
+/// All but the first line, beside a bar in the sign's colour. None for a single line: an edit drops the old one then.
+fn attachments(text: &str, sign: Sign) -> Vec<Value> {
+    let section = |text: &str| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } });
+    let blocks: Vec<Value> = sections(text).into_iter().map(section).collect();
+    match blocks.is_empty() {
+        true => Vec::new(),
+        false => vec![json!({ "color": colour(sign), "blocks": blocks })],
+    }
 }
 
 /// Slack's three characters. Without it `<!channel>` in a stream name would wake everybody.
@@ -218,7 +234,7 @@ fn colour(sign: Sign) -> &'static str {
 /// Cuts a text into blocks' worth, at the ends of lines where it can, and never inside `<…>` or `&…;`.
 fn sections(text: &str) -> Vec<&str> {
     let mut sections = Vec::new();
-    let mut rest = text.trim_end();
+    let mut rest = text.trim_matches('\n').trim_end();
     while !rest.is_empty() {
         let (section, after) = rest.split_at(section_end(rest));
         if !section.trim().is_empty() {

@@ -134,8 +134,9 @@ fn what_slack_says_of_the_blocks_is_passed_on() {
 }
 
 #[test]
-fn a_message_has_a_colour_sections_and_no_unfurling() {
-    let body = Value::Object(payload(&sample(Act::Post, Words::Rich("*cam1* late".into()))));
+fn a_message_has_its_first_line_above_the_rest_beside_a_colour_and_no_unfurling() {
+    let text = "🔴 `cam1` — *&lt;late&gt;*\n*Do:* wait\n\n*Where:* here\n";
+    let body = Value::Object(payload(&sample(Act::Post, Words::Rich(text.into()))));
     insta::assert_json_snapshot!(body, @r##"
     {
       "attachments": [
@@ -143,7 +144,7 @@ fn a_message_has_a_colour_sections_and_no_unfurling() {
           "blocks": [
             {
               "text": {
-                "text": "*cam1* late",
+                "text": "*Do:* wait\n\n*Where:* here",
                 "type": "mrkdwn"
               },
               "type": "section"
@@ -152,11 +153,21 @@ fn a_message_has_a_colour_sections_and_no_unfurling() {
           "color": "#d00000"
         }
       ],
-      "text": "cam1 &lt;late&gt;",
+      "text": "🔴 `cam1` — *&lt;late&gt;*",
       "unfurl_links": false,
       "unfurl_media": false
     }
     "##);
+}
+
+#[test]
+fn a_single_line_has_no_attachment_and_an_edit_to_it_drops_the_old_one() {
+    for text in ["*cam1* late", "\n*cam1* late\n \n"] {
+        let body = payload(&sample(Act::Post, Words::Rich(text.into())));
+        assert_eq!((&body["text"], &body["attachments"]), (&json!("*cam1* late"), &json!([])), "{text:?}");
+    }
+    let body = payload(&sample(Act::Post, Words::Rich(" \n".into())));
+    assert_eq!((&body["text"], &body["attachments"]), (&json!("cam1 &lt;late&gt;"), &json!([])));
 }
 
 #[test]
@@ -184,6 +195,28 @@ fn a_long_text_is_cut_between_lines_and_not_inside_a_link() {
 proptest! {
     // Each case is several thousand characters.
     #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_message_says_each_word_once_and_keeps_to_the_limits(
+        lines in prop::collection::vec("[a&;<>😀断]{0,4000}", 1..4),
+    ) {
+        let text = lines.join("\n");
+        let body = payload(&sample(Act::Post, Words::Rich(text.clone())));
+        let attachments = body["attachments"].as_array().unwrap();
+        let blocks = attachments.iter().flat_map(|attachment| attachment["blocks"].as_array().unwrap());
+        let sections = blocks.map(|block| block["text"]["text"].as_str().unwrap().to_owned());
+        let said: Vec<String> = std::iter::once(body["text"].as_str().unwrap().to_owned()).chain(sections).collect();
+        for part in &said {
+            prop_assert!(!part.trim().is_empty() && part.encode_utf16().count() <= SECTION);
+        }
+        for attachment in attachments {
+            prop_assert!(!attachment["blocks"].as_array().unwrap().is_empty());
+        }
+        let bare = |text: &str| text.replace('\n', "");
+        if !bare(&text).is_empty() {
+            prop_assert_eq!(bare(&said.concat()), bare(&text));
+        }
+    }
 
     #[test]
     fn sections_keep_to_the_limit_and_lose_no_word(lines in prop::collection::vec("[a&;<>😀断]{0,4000}", 0..4)) {

@@ -33,8 +33,11 @@ async fn a_trouble_is_posted_then_edited_and_a_reply_edits_and_notes_in_the_thre
     assert_eq!((&asked[1].body["channel"], &asked[1].body["ts"]), (&json!("C9"), &json!("17.1")));
     assert_eq!((&asked[3].body["thread_ts"], &asked[3].body["reply_broadcast"]), (&json!("17.1"), &json!(true)));
     assert_eq!((&asked[5].body["thread_ts"], &asked[5].body["reply_broadcast"]), (&json!("17.1"), &json!(null)));
-    let text = |call: usize| asked[call].body["attachments"][0]["blocks"][0]["text"]["text"].as_str().unwrap();
-    assert!(text(3).contains("cam1") && text(3).lines().count() < text(2).lines().count(), "{}", text(3));
+    let text = |call: usize| asked[call].body["text"].as_str().unwrap();
+    let blocks = |call: usize| asked[call].body["attachments"][0]["blocks"][0]["text"]["text"].as_str();
+    assert!(text(2).starts_with("🔴 `cam1` — ") && blocks(2).unwrap().contains("*Where:*"), "{}", asked[2].body);
+    assert!(!blocks(2).unwrap().contains(text(2)), "the first line is said twice: {}", asked[2].body);
+    assert!(text(3).contains("cam1") && blocks(3).is_none(), "{}", asked[3].body);
     assert!(world.metric(r#"pushwatch_notifications_total{channel="slack",reason="reply",outcome="sent"} 2"#));
     assert!(world.metric(r#"pushwatch_outbox_rows{channel="slack",state="pending"} 0"#));
     assert!(world.metric(r#"pushwatch_notification_delay_seconds_count{channel="slack"} 4"#));
