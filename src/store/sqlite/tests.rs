@@ -12,10 +12,10 @@ use super::queue::lock;
 use super::{OpenError, Scan, Settings, Sqlite};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{EngineChanges, GroupId, Input, Keyed, State, Timestamp};
+use crate::model::{EngineChanges, GroupId, Input, Keyed, NewEntry, State, Timestamp};
 use crate::store::conformance::{self, Backend, Running, engine_of, journal, new, outbox};
 use crate::store::samples::{callback, channel, engine, group, incident, message, notification, ops, sent};
-use crate::store::{ChannelChanges, Reader, Shard, Store, StoreError};
+use crate::store::{Appended, ChannelChanges, Reader, Shard, Store, StoreError};
 
 const NOW: Duration = Duration::ZERO;
 const DAY: Duration = Duration::from_secs(86_400);
@@ -69,6 +69,11 @@ async fn fill(store: &Sqlite, numbers: std::ops::Range<u64>) {
     for appended in join_all(numbers.map(|number| store.append(&Shard::Engine, callback(number)))).await {
         new(appended);
     }
+}
+
+/// An input of our own making.
+fn rules_loaded() -> NewEntry {
+    NewEntry { input: Input::RulesLoaded { hash: "ab".into() }, body: bytes::Bytes::new() }
 }
 
 fn recorded(dir: &Path) -> Vec<u64> {
@@ -278,6 +283,42 @@ async fn at_the_size_cap_old_ones_go_and_needed_ones_make_it_refuse() {
     let entries = resumptions(dir.path()).await;
     assert_eq!(entries.len(), 1, "that nobody was heard meanwhile is journaled");
     assert!(entries[0].1.since(entries[0].0) >= DAY);
+}
+
+#[tokio::test]
+async fn a_start_at_the_size_cap_journals_what_stands_before_the_first_callback() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(Settings::for_testing(dir.path()));
+    fill(&store, 0..6000).await;
+    store.close().await;
+    let size = fs::metadata(file(dir.path())).unwrap().len();
+    let (store, clock) = open_with_clock(Settings { max_bytes: size / 2, ..Settings::for_testing(dir.path()) });
+    store.open(Shard::Engine, NOW).await.unwrap();
+    let mut number = 6000;
+    let refused = loop {
+        number += 1;
+        if let Err(error) = store.append(&Shard::Engine, callback(number)).await {
+            break error;
+        }
+        pass(&clock, Duration::from_secs(2));
+    };
+    assert!(matches!(&refused, StoreError::Overloaded(why) if why.contains("size cap")), "{refused}");
+    pass(&clock, Duration::from_secs(5));
+    let (own, theirs, repeat) = tokio::join!(
+        store.append(&Shard::Engine, rules_loaded()),
+        store.append(&Shard::Engine, callback(number)),
+        store.append(&Shard::Engine, callback(1))
+    );
+    new(own);
+    assert!(matches!(theirs, Err(StoreError::Overloaded(_))), "{theirs:?}");
+    assert!(matches!(repeat, Ok(Appended::Duplicate) | Err(StoreError::Overloaded(_))), "{repeat:?}");
+    pass(&clock, Duration::from_secs(7));
+    new(store.append(&Shard::Engine, rules_loaded()).await);
+    store.close().await;
+    let deaf: Vec<_> = resumptions(dir.path()).await.into_iter().map(|(from, to)| to.since(from)).collect();
+    let [first, second] = deaf[..] else { panic!("{deaf:?}") };
+    assert!(first >= Duration::from_secs(5), "before the rules, that nobody was heard: {first:?}");
+    assert!(second >= Duration::from_secs(7), "from the refusal beside the rules on: {second:?}");
 }
 
 /// All `Resumed` in the journal.

@@ -15,13 +15,13 @@ use super::journal::{self, Span};
 use super::log::Log;
 use super::ops::{self, Effect, Ledger, Stopped};
 use super::packed::Packed;
-use super::queue::{Op, Work};
+use super::queue::{Append, Op, Work};
 use super::retention::{self, Needed, Plan, Room, Step};
 use super::seen::Seen;
 use super::shards::Standing;
 use super::shared::Shared;
 use super::tail::Stamp;
-use super::upkeep::Upkeep;
+use super::upkeep::{Refusal, Upkeep};
 use crate::model::{Cursor, Seq, Timestamp};
 use crate::store::{Shard, StoreError};
 
@@ -86,17 +86,34 @@ impl Writer {
             return;
         }
         let now = self.shared.clock.steady();
-        let mut batch = Batch::admit(work.appends, &self.seen);
-        if let Some(refusal) = self.upkeep.refusal()
-            && !batch.is_empty()
-        {
-            batch.refuse(&StoreError::Overloaded(refusal.as_str().into()));
+        let (appends, was_deaf) = match self.upkeep.refusal() {
+            Some(refusal) => self.refuse_callbacks(work.appends, refusal),
+            None => (work.appends, false),
+        };
+        self.keep(Batch::admit(appends, &self.seen), work.ops, now);
+        if was_deaf {
+            // Only now: what was just kept must not pass for the end of being deaf.
             self.shared.tail.refuse(now);
-            batch = Batch::admit(Vec::new(), &self.seen);
         }
+    }
+
+    /// Turns callbacks away. Returns the inputs of our own making, without which the core could not even start, and
+    /// whether a callback was refused.
+    fn refuse_callbacks(&self, appends: Vec<Append>, refusal: Refusal) -> (Vec<Append>, bool) {
+        let (callbacks, own) = appends.into_iter().partition(|append| append.entry.input.id().is_some());
+        let callbacks = Batch::admit(callbacks, &self.seen);
+        let is_deaf = !callbacks.is_empty();
+        match is_deaf {
+            true => callbacks.refuse(&StoreError::Overloaded(refusal.as_str().into())),
+            false => callbacks.answer_repeats(),
+        }
+        (own, is_deaf)
+    }
+
+    fn keep(&mut self, mut batch: Batch, ops: Vec<Op>, now: Timestamp) {
         let must_resume = batch.is_empty() && self.upkeep.refusal().is_none() && self.must_resume(now);
         let step = self.upkeep.due();
-        if batch.is_empty() && work.ops.is_empty() && step.is_none() && !must_resume {
+        if batch.is_empty() && ops.is_empty() && step.is_none() && !must_resume {
             batch.answer_repeats();
             return;
         }
@@ -104,9 +121,9 @@ impl Writer {
         if let Some(Stamp { at, deaf_since: Some(since), .. }) = stamp {
             batch.resume(since, at);
         }
-        match self.write(&mut batch, stamp, &work.ops, step) {
-            Ok(written) => self.settle(batch, stamp, work.ops, written),
-            Err(fault) => self.fail(batch, stamp, work.ops, &fault),
+        match self.write(&mut batch, stamp, &ops, step) {
+            Ok(written) => self.settle(batch, stamp, ops, written),
+            Err(fault) => self.fail(batch, stamp, ops, &fault),
         }
     }
 
