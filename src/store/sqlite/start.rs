@@ -44,12 +44,31 @@ pub(super) struct Started {
 pub(super) fn start(settings: Settings, clock: Arc<Clock>, metrics: Arc<Metrics>) -> Result<Started, OpenError> {
     let folder = Arc::new(Folder::hold(&settings.dir)?);
     let file = folder.database();
-    let conn = schema::open(&file)?;
-    folder.sync().map_err(|source| OpenError::Folder { dir: settings.dir.clone(), source })?;
-    if let Err(error) = folder.fill_reserve(settings.reserve_bytes) {
-        warn!("no room for a reserve in {}: {error}", settings.dir.display());
-    }
+    let conn = with_reserve(&folder, || {
+        let conn = schema::open(&file)?;
+        folder.sync().map_err(|source| OpenError::Folder { dir: settings.dir.clone(), source })?;
+        Ok(conn)
+    })?;
     run(conn, folder, settings, (clock, metrics)).map_err(|fault| schema::refusal(&file, &fault))
+}
+
+/// Opens; if the disk is full, gives the reserve up and opens once more. The writer fills it again.
+fn with_reserve<T>(folder: &Folder, open: impl Fn() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    let error = match open() {
+        Err(error @ (OpenError::Disk { .. } | OpenError::Folder { .. })) => error,
+        opened => return opened,
+    };
+    match folder.release_reserve() {
+        Ok(true) => {
+            warn!("{error}; trying again without the reserve");
+            open()
+        }
+        Ok(false) => Err(error),
+        Err(kept) => {
+            warn!("the reserve could not be given up: {kept}");
+            Err(error)
+        }
+    }
 }
 
 fn run(
@@ -158,4 +177,39 @@ fn rebuild_seen(conn: &Connection, horizon: Duration, now: Timestamp) -> Result<
         journal::ids_from(conn, first.first, |at, ids| ids.for_each(|id| seen.insert(at, id)))?;
     }
     Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    fn full() -> OpenError {
+        OpenError::Disk { file: "f".into(), detail: "database or disk is full".to_owned() }
+    }
+
+    #[test]
+    fn opening_on_a_full_disk_gives_the_reserve_up_and_tries_once_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::hold(dir.path()).unwrap();
+        folder.fill_reserve(1000).unwrap();
+        let reserve = dir.path().join("reserve");
+        let opened = with_reserve(&folder, || if reserve.exists() { Err(full()) } else { Ok(7) });
+        assert_eq!(opened.unwrap(), 7);
+        let tries = Cell::new(0);
+        let count = |error: OpenError| {
+            tries.set(tries.get() + 1);
+            Err::<(), _>(error)
+        };
+        assert!(matches!(with_reserve(&folder, || count(full())), Err(OpenError::Disk { .. })));
+        assert_eq!(tries.get(), 1, "there is none left");
+        folder.fill_reserve(1000).unwrap();
+        assert!(matches!(with_reserve(&folder, || count(full())), Err(OpenError::Disk { .. })));
+        assert_eq!(tries.get(), 3);
+        folder.fill_reserve(1000).unwrap();
+        let newer = || OpenError::Newer { file: "f".into(), found: 9, known: 1 };
+        assert!(matches!(with_reserve(&folder, || count(newer())), Err(OpenError::Newer { .. })));
+        assert!(reserve.exists() && tries.get() == 4, "no room would help");
+    }
 }

@@ -1,4 +1,6 @@
-//! SQLite alone: the folder's lock, damage, retention, size caps, the log's bound, a full disk.
+//! SQLite alone: the folder's lock, damage, retention, the log's bound, a crash.
+
+mod room;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,11 +71,6 @@ async fn fill(store: &Sqlite, numbers: std::ops::Range<u64>) {
     for appended in join_all(numbers.map(|number| store.append(&Shard::Engine, callback(number)))).await {
         new(appended);
     }
-}
-
-/// An input of our own making.
-fn rules_loaded() -> NewEntry {
-    NewEntry { input: Input::RulesLoaded { hash: "ab".into() }, body: bytes::Bytes::new() }
 }
 
 fn recorded(dir: &Path) -> Vec<u64> {
@@ -246,125 +243,6 @@ async fn what_is_over_goes_with_its_message_unless_something_is_still_owed() {
     let changes = EngineChanges { outbox: vec![notification(&ops(), 2)], ..EngineChanges::default() };
     store.commit(&lease, engine(0, now, changes)).await.unwrap();
     assert_eq!(outbox(store.next(&mine, 9, DAY).await)[0].0, 3, "outbox numbers do not come back either");
-    store.close().await;
-}
-
-#[tokio::test]
-async fn at_the_size_cap_old_ones_go_and_needed_ones_make_it_refuse() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = Settings { max_bytes: 3 << 20, ..Settings::for_testing(dir.path()) };
-    let (store, clock) = open_with_clock(settings);
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
-    let mut number = 0;
-    let refusal = loop {
-        pass(&clock, Duration::from_secs(2));
-        match join_all((number..number + 200).map(|n| store.append(&Shard::Engine, callback(n)))).await.remove(0) {
-            Ok(_) => number += 200,
-            Err(error) => break error,
-        }
-        assert!(number < 100_000, "never refused");
-    };
-    assert!(matches!(&refusal, StoreError::Overloaded(why) if why.contains("size cap")), "{refusal}");
-    assert_eq!(recorded(dir.path())[0], 1, "nothing needed is deleted");
-    // Taken in, and past the memory of duplicates: may go.
-    pass(&clock, DAY);
-    let last = *recorded(dir.path()).last().unwrap();
-    loop {
-        pass(&clock, Duration::from_secs(2));
-        store.commit(&lease, engine(last, clock.steady(), EngineChanges::default())).await.unwrap();
-        if store.append(&Shard::Engine, callback(number)).await.is_ok() {
-            break;
-        }
-    }
-    assert!(recorded(dir.path())[0] > 1);
-    let (entries, _) = journal(store.next(&lease, usize::MAX, NOW).await);
-    drop(entries);
-    store.close().await;
-    let entries = resumptions(dir.path()).await;
-    assert_eq!(entries.len(), 1, "that nobody was heard meanwhile is journaled");
-    assert!(entries[0].1.since(entries[0].0) >= DAY);
-}
-
-#[tokio::test]
-async fn a_start_at_the_size_cap_journals_what_stands_before_the_first_callback() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(Settings::for_testing(dir.path()));
-    fill(&store, 0..6000).await;
-    store.close().await;
-    let size = fs::metadata(file(dir.path())).unwrap().len();
-    let (store, clock) = open_with_clock(Settings { max_bytes: size / 2, ..Settings::for_testing(dir.path()) });
-    store.open(Shard::Engine, NOW).await.unwrap();
-    let mut number = 6000;
-    let refused = loop {
-        number += 1;
-        if let Err(error) = store.append(&Shard::Engine, callback(number)).await {
-            break error;
-        }
-        pass(&clock, Duration::from_secs(2));
-    };
-    assert!(matches!(&refused, StoreError::Overloaded(why) if why.contains("size cap")), "{refused}");
-    pass(&clock, Duration::from_secs(5));
-    let (own, theirs, repeat) = tokio::join!(
-        store.append(&Shard::Engine, rules_loaded()),
-        store.append(&Shard::Engine, callback(number)),
-        store.append(&Shard::Engine, callback(1))
-    );
-    new(own);
-    assert!(matches!(theirs, Err(StoreError::Overloaded(_))), "{theirs:?}");
-    assert!(matches!(repeat, Ok(Appended::Duplicate) | Err(StoreError::Overloaded(_))), "{repeat:?}");
-    pass(&clock, Duration::from_secs(7));
-    new(store.append(&Shard::Engine, rules_loaded()).await);
-    store.close().await;
-    let deaf: Vec<_> = resumptions(dir.path()).await.into_iter().map(|(from, to)| to.since(from)).collect();
-    let [first, second] = deaf[..] else { panic!("{deaf:?}") };
-    assert!(first >= Duration::from_secs(5), "before the rules, that nobody was heard: {first:?}");
-    assert!(second >= Duration::from_secs(7), "from the refusal beside the rules on: {second:?}");
-}
-
-/// All `Resumed` in the journal.
-async fn resumptions(dir: &Path) -> Vec<(Timestamp, Timestamp)> {
-    let store = open(Settings::for_testing(dir));
-    let (lease, ..) = engine_of(store.open(Shard::Engine, 1000 * DAY).await.unwrap());
-    let mut found = Vec::new();
-    loop {
-        let (entries, _) = journal(store.next(&lease, 1000, NOW).await);
-        if entries.is_empty() {
-            break;
-        }
-        found.extend(entries.into_iter().filter_map(|entry| match entry.input {
-            Input::Resumed { from, to } => Some((from, to)),
-            _ => None,
-        }));
-    }
-    store.close().await;
-    found
-}
-
-#[tokio::test]
-async fn on_a_full_disk_nothing_is_kept_by_halves_and_it_comes_back() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = Settings { hard_bytes: Some(1 << 20), ..Settings::for_testing(dir.path()) };
-    let (store, clock) = open_with_clock(settings);
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
-    let large = EngineChanges {
-        groups: vec![group(1)],
-        keyed: vec![Keyed { kind: "stream", key: "k".to_owned(), value: Some("x".repeat(2 << 20)) }],
-        outbox: vec![notification(&ops(), 1)],
-        ..EngineChanges::default()
-    };
-    let failed = store.commit(&lease, engine(5, Timestamp(5), large)).await;
-    assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
-    assert!(store.group(GroupId(1)).await.unwrap().is_none());
-    let small = EngineChanges { groups: vec![group(1)], ..EngineChanges::default() };
-    store.commit(&lease, engine(5, Timestamp(5), small)).await.unwrap();
-    let appended = loop {
-        pass(&clock, Duration::from_secs(2));
-        match store.append(&Shard::Engine, callback(1)).await {
-            Err(StoreError::Overloaded(_)) => {}
-            other => break other,
-        }
-    };
-    new(appended);
     store.close().await;
 }
 

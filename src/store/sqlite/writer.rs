@@ -121,7 +121,14 @@ impl Writer {
         if let Some(Stamp { at, deaf_since: Some(since), .. }) = stamp {
             batch.resume(since, at);
         }
-        match self.write(&mut batch, stamp, &ops, step) {
+        let written = match self.write(&mut batch, stamp, &ops, step) {
+            Err(fault) if fault.consequence() == Consequence::Full && self.run_out() => {
+                // This is what the reserve is for.
+                self.write(&mut batch, stamp, &ops, step)
+            }
+            written => written,
+        };
+        match written {
             Ok(written) => self.settle(batch, stamp, ops, written),
             Err(fault) => self.fail(batch, stamp, ops, &fault),
         }
@@ -187,6 +194,7 @@ impl Writer {
     fn settle(&mut self, batch: Batch, stamp: Option<Stamp>, ops: Vec<Op>, written: Written) {
         if stamp.is_some() || !ops.is_empty() || written.step.is_some_and(|step| step.pruned_to.is_some()) {
             self.shared.metrics.store_commit();
+            self.upkeep.kept();
         }
         self.next_outbox = written.next_outbox;
         match stamp {
@@ -255,10 +263,32 @@ impl Writer {
         }
         ops.into_iter().for_each(|op| ops::fail(op, &error));
         self.upkeep.failed();
-        if consequence == Consequence::Full && self.upkeep.full() {
+    }
+
+    /// The disk is full. Returns whether there is some room now, as the reserve was given up.
+    fn run_out(&mut self) -> bool {
+        if self.upkeep.full() {
             warn!("the disk is full: callbacks are refused while the oldest ones are deleted");
-            if let Err(error) = self.folder.release_reserve() {
-                warn!("the reserve could not be given up: {error}");
+        }
+        self.folder.release_reserve().unwrap_or_else(|error| {
+            warn!("the reserve could not be given up: {error}");
+            false
+        })
+    }
+
+    /// Writes the reserve, if there is room for it.
+    fn reserve(&mut self, now: Timestamp) {
+        match self.folder.fill_reserve(self.settings.reserve_bytes) {
+            Ok(()) => {
+                if self.upkeep.reserved(now) {
+                    info!("there is room on the disk again");
+                }
+            }
+            Err(error) => {
+                self.upkeep.not_reserved(now);
+                if self.upkeep.refusal() != Some(Refusal::Full) {
+                    warn!("there is no room for a reserve in {}: {error}", self.settings.dir.display());
+                }
             }
         }
     }
@@ -269,9 +299,8 @@ impl Writer {
             self.shared.notice(&fault);
         }
         let now = self.shared.clock.steady();
-        if self.upkeep.is_recovered() && self.folder.fill_reserve(self.settings.reserve_bytes).is_ok() {
-            info!("there is room on the disk again");
-            self.upkeep.recover();
+        if self.upkeep.wants_reserve(now) {
+            self.reserve(now);
         }
         if !self.upkeep.is_time(now) {
             return;
