@@ -17,7 +17,7 @@ use super::queue::{Bounds, Queue};
 use super::schema::{self, PAGE};
 use super::seen::Seen;
 use super::shards::{self, Standing};
-use super::shared::Shared;
+use super::shared::{Shared, Watch};
 use super::tail::Tail;
 use super::upkeep::Upkeep;
 use super::writer::Writer;
@@ -102,9 +102,17 @@ fn run(
         next_outbox: was.next_outbox,
         settings,
     };
-    let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run());
-    let writer = thread.map_err(|error| Fault::Unreadable(format!("no thread: {error}")))?;
+    let writer = watched(shared.clone(), move || writer.run())?;
     Ok(Started { shared, writer, last_alive: was.last_alive })
+}
+
+/// Starts the writer thread, whose panic does not go unnoticed.
+fn watched(shared: Arc<Shared>, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Fault> {
+    let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
+        let _watch = Watch(shared);
+        run();
+    });
+    thread.map_err(|error| Fault::Unreadable(format!("no thread: {error}")))
 }
 
 /// How things stood when the store last ran.
@@ -183,10 +191,59 @@ fn rebuild_seen(conn: &Connection, horizon: Duration, now: Timestamp) -> Result<
 mod tests {
     use std::cell::Cell;
 
+    use tokio::sync::oneshot;
+
+    use super::super::queue::{Append, Op, Refused};
     use super::*;
+    use crate::store::StoreError;
+    use crate::store::samples::callback;
 
     fn full() -> OpenError {
         OpenError::Disk { file: "f".into(), detail: "database or disk is full".to_owned() }
+    }
+
+    #[test]
+    fn if_the_writer_panics_nobody_waits_for_ever_and_the_process_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let conn = schema::open(&dir.path().join("db")).unwrap();
+        let settings = Settings::for_testing(dir.path());
+        let was = Was::read(&conn).unwrap();
+        let shared = Arc::new(was.share(&settings, Arc::new(Clock::start()), Arc::new(Metrics::new())));
+        let append = |number| {
+            let (answer, answered) = oneshot::channel::<Result<_, StoreError>>();
+            (Append { entry: callback(number), answer }, answered)
+        };
+        let put = || {
+            let (answer, answered) = oneshot::channel::<Result<_, StoreError>>();
+            (Op::Put { map: "m", key: "k".to_owned(), value: "v".to_owned(), answer }, answered)
+        };
+        let ((taken, in_work), (waiting, waits)) = (append(1), append(2));
+        let (op, asked) = put();
+        shared.queue.append(taken).unwrap();
+        let theirs = shared.clone();
+        let run = move || {
+            let _work = theirs.queue.take(Duration::MAX);
+            theirs.queue.append(waiting).unwrap();
+            assert!(theirs.queue.ask(op));
+            panic!("a bug");
+        };
+        assert!(watched(shared.clone(), run).unwrap().join().is_err());
+        assert!(in_work.blocking_recv().is_err());
+        assert!(waits.blocking_recv().is_err());
+        assert!(asked.blocking_recv().is_err());
+        assert_eq!(shared.queue.append(append(3).0), Err(Refused::Closed));
+        assert!(!shared.queue.ask(put().0));
+        assert!(shared.fatal().is_some_and(|why| why.contains("panicked")));
+    }
+
+    #[test]
+    fn a_writer_that_ends_as_told_is_not_fatal() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings::for_testing(dir.path());
+        let started = start(settings, Arc::new(Clock::start()), Arc::new(Metrics::new())).unwrap();
+        started.shared.queue.close();
+        started.writer.join().unwrap();
+        assert_eq!(started.shared.fatal(), None);
     }
 
     #[test]

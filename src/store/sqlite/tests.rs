@@ -14,10 +14,10 @@ use super::queue::lock;
 use super::{OpenError, Scan, Settings, Sqlite};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{EngineChanges, GroupId, Input, Keyed, NewEntry, State, Timestamp};
+use crate::model::{EngineChanges, GroupId, State};
 use crate::store::conformance::{self, Backend, Running, engine_of, journal, new, outbox};
 use crate::store::samples::{callback, channel, engine, group, incident, message, notification, ops, sent};
-use crate::store::{Appended, ChannelChanges, Reader, Shard, Store, StoreError};
+use crate::store::{ChannelChanges, Reader, Shard, Store, StoreError};
 
 const NOW: Duration = Duration::ZERO;
 const DAY: Duration = Duration::from_secs(86_400);
