@@ -201,7 +201,7 @@ impl Writer {
             Some(stamp) => {
                 let first = Seq(self.next_seq);
                 self.next_seq += batch.len();
-                self.shared.tail.publish(batch.kept(first, stamp, &mut self.seen));
+                batch.kept(first, stamp, &mut self.seen, &self.shared.tail);
             }
             None => batch.answer_repeats(),
         }
