@@ -172,7 +172,7 @@ impl Store for Fake {
                 }
             };
             let rows = tokio::time::timeout(wait, more).await.unwrap_or_default();
-            Ok(Batch { items: Items::Outbox(rows), watermark: Timestamp(0) })
+            Ok(Batch { items: Items::Outbox(rows), watermark: Timestamp(0), at_head: true })
         })
     }
 

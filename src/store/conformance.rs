@@ -39,6 +39,7 @@ pub(crate) async fn run<B: Backend>(new: impl Fn() -> B) {
     a_commit_is_there_as_a_whole_after_a_restart(&new()).await;
     an_earlier_owner_is_fenced_off_and_leaves_no_trace(&new()).await;
     the_lookback_comes_first(&new()).await;
+    the_head_is_known_exactly(&new()).await;
     rows_are_handed_to_their_channel_once_and_again_after_a_restart(&new()).await;
     a_channel_goes_on_from_its_unfinished_rows(&new()).await;
     groups_are_readable_and_forgotten_ones_are_not_loaded(&new()).await;
@@ -187,6 +188,61 @@ async fn the_lookback_comes_first(backend: &impl Backend) {
     backend.stop().await;
 }
 
+/// Whatever is asked for, from memory and from disk: at the head there is nothing more, and before it there is.
+async fn the_head_is_known_exactly(backend: &impl Backend) {
+    let other = ChannelName::new("other");
+    let mut running = backend.start().await;
+    for number in 0..6 {
+        running.store.append(&Shard::Engine, callback(number)).await.unwrap();
+    }
+    for max in [1, 2, 4, 5, 6, 7] {
+        let Running { store, .. } = &running;
+        let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+        let (mine, ..) = channel_of(store.open(Shard::Channel(ops()), NOW).await.unwrap());
+        let rows = (1..4).flat_map(|_| [notification(&ops(), 1), notification(&other, 1)]).collect();
+        let changes = EngineChanges { outbox: rows, ..EngineChanges::default() };
+        store.commit(&lease, engine(0, Timestamp(1), changes)).await.unwrap();
+        up_to_the_head(store, &lease, max).await;
+        up_to_the_head(store, &mine, max).await;
+        backend.stop().await;
+        running = backend.start().await;
+    }
+    let Running { store, .. } = &running;
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    assert_eq!(up_to_the_head(store, &lease, 1).await, 6);
+    let (mine, ..) = channel_of(store.open(Shard::Channel(ops()), NOW).await.unwrap());
+    assert_eq!(up_to_the_head(store, &mine, 1).await, 18);
+    // New ones behind what was read back.
+    store.append(&Shard::Engine, callback(6)).await.unwrap();
+    store.append(&Shard::Engine, callback(7)).await.unwrap();
+    assert_eq!(up_to_the_head(store, &lease, 1).await, 2);
+    for number in 8..200 {
+        store.append(&Shard::Engine, callback(number)).await.unwrap();
+        assert_eq!(up_to_the_head(store, &lease, 9).await, 1, "what was answered is there");
+    }
+    backend.stop().await;
+}
+
+/// Takes all there is; returns how many.
+async fn up_to_the_head(store: &Arc<dyn Store>, lease: &Lease, max: usize) -> usize {
+    let (mut said, mut taken) = (Vec::new(), Vec::new());
+    loop {
+        let batch = store.next(lease, max, NOW).await.unwrap();
+        let count = match batch.items {
+            Items::Journal(entries) => entries.len(),
+            Items::Outbox(rows) => rows.len(),
+        };
+        if count == 0 && batch.at_head {
+            break;
+        }
+        said.push(batch.at_head);
+        taken.push(count);
+    }
+    let last = said.pop();
+    assert!(last == Some(true) && !said.contains(&true), "{max} at most: {taken:?}, {said:?} {last:?}");
+    taken.iter().sum()
+}
+
 async fn rows_are_handed_to_their_channel_once_and_again_after_a_restart(backend: &impl Backend) {
     let Running { store, .. } = backend.start().await;
     let other = ChannelName::new("other");
@@ -326,7 +382,7 @@ pub(crate) fn new(appended: Result<Appended, StoreError>) -> u64 {
 /// Entries and watermark.
 pub(crate) fn journal(batch: Result<Batch, StoreError>) -> (Vec<Entry>, Timestamp) {
     match batch.unwrap() {
-        Batch { items: Items::Journal(entries), watermark } => (entries, watermark),
+        Batch { items: Items::Journal(entries), watermark, .. } => (entries, watermark),
         other => panic!("{other:?}"),
     }
 }

@@ -92,6 +92,8 @@ pub struct Batch {
     pub items: Items,
     /// No later entry will be stamped earlier than this: timers may run up to here.
     pub watermark: Timestamp,
+    /// Nothing more was kept for this shard when this was handed out, in memory or on disk.
+    pub at_head: bool,
 }
 
 /// What a channel commit changes.

@@ -7,7 +7,7 @@ use super::error::Fault;
 use super::packed::{self, Packed};
 use super::queue::{Answer, Append};
 use super::seen::Seen;
-use super::tail::Stamp;
+use super::tail::{Stamp, Tail};
 use crate::model::{Entry, Input, NewEntry, Seq, Timestamp};
 use crate::store::{Appended, StoreError};
 
@@ -56,19 +56,20 @@ impl Batch {
         packed::pack(&mut self.entries)
     }
 
-    /// It is on disk, numbered from `first` on: remembers the identities, answers, and returns the entries.
-    pub(super) fn kept(self, first: Seq, stamp: Stamp, seen: &mut Seen) -> impl Iterator<Item = Entry> {
+    /// It is on disk, numbered from `first` on: remembers the identities, hands the entries on, and only then
+    /// answers, so that whoever was answered finds the entry where the engine takes it.
+    pub(super) fn kept(self, first: Seq, stamp: Stamp, seen: &mut Seen, tail: &Tail) {
         self.entries.iter().filter_map(|entry| entry.input.id()).for_each(|id| seen.insert(stamp.at, id));
+        tail.publish((first.0..).map(Seq).zip(self.entries).map(|(seq, entry)| Entry {
+            seq,
+            received_at: stamp.at,
+            input: entry.input,
+        }));
         for (answer, place) in self.answers {
             let appended = place.map_or(Appended::Duplicate, |place| Appended::New(Seq(first.0 + place as u64)));
             // Whoever asked may have gone.
             let _ = answer.send(Ok(appended));
         }
-        (first.0..).map(Seq).zip(self.entries).map(move |(seq, entry)| Entry {
-            seq,
-            received_at: stamp.at,
-            input: entry.input,
-        })
     }
 
     /// There was nothing to keep: all are repeats.

@@ -59,6 +59,14 @@ pub enum OpenError {
         /// What was found.
         detail: String,
     },
+    /// It can't be read or written, as the disk is full or failing.
+    #[error("{}: {detail}; is there room on the disk?", file.display())]
+    Disk {
+        /// The file.
+        file: PathBuf,
+        /// What the database said.
+        detail: String,
+    },
     /// The database said no.
     #[error("{}: {detail}", file.display())]
     Database {
@@ -101,6 +109,13 @@ impl Fault {
             Some(ffi::SQLITE_FULL | ffi::SQLITE_IOERR_SHMSIZE) => Consequence::Full,
             _ => Consequence::Failed,
         }
+    }
+
+    /// Whether the disk is full or failing. With a full one a file may not even open, as its log can't be made.
+    pub(super) fn is_disk(&self) -> bool {
+        let Fault::Sql(error) = self else { return false };
+        let code = error.sqlite_error().map(|e| e.extended_code & 0xff);
+        matches!(code, Some(ffi::SQLITE_FULL | ffi::SQLITE_IOERR | ffi::SQLITE_CANTOPEN))
     }
 
     /// Whether the file itself is not what it should be.
@@ -147,6 +162,10 @@ mod tests {
         assert_eq!(sqlite(ffi::SQLITE_IOERR_SHMSIZE).consequence(), Consequence::Full);
         assert_eq!(sqlite(ffi::SQLITE_IOERR_WRITE).consequence(), Consequence::Failed);
         assert_eq!(Fault::Unreadable("x".to_owned()).consequence(), Consequence::Failed);
+        for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE, ffi::SQLITE_CANTOPEN] {
+            assert!(sqlite(code).is_disk() && !sqlite(code).is_damage());
+        }
+        assert!(!sqlite(ffi::SQLITE_BUSY).is_disk() && !sqlite(ffi::SQLITE_CORRUPT).is_disk());
         assert!(sqlite(ffi::SQLITE_NOTADB).is_damage() && !sqlite(ffi::SQLITE_BUSY).is_damage());
     }
 }

@@ -92,7 +92,7 @@ impl EngineFeed {
             tokio::pin!(grown);
             // Before looking, or what comes in between is missed.
             grown.as_mut().enable();
-            if let Some(batch) = self.hand_out(max) {
+            if let Some(batch) = self.hand_out(max, shared) {
                 return Ok(batch);
             }
             if let Some((until, handle)) = &mut self.reading {
@@ -103,13 +103,13 @@ impl EngineFeed {
                 continue;
             }
             match shared.tail.take(self.position, max, shared.clock.steady()) {
-                Taken::Entries(entries, watermark) => {
+                Taken::Entries(entries, watermark, at_head) => {
                     self.position = entries.last().map_or(self.position, |last| Seq(last.seq.0 + 1));
-                    return Ok(Batch { items: Items::Journal(entries), watermark });
+                    return Ok(Batch { items: Items::Journal(entries), watermark, at_head });
                 }
                 Taken::OnDisk(until) => self.read_on(until, readers),
                 Taken::Nothing(watermark) if is_over => {
-                    return Ok(Batch { items: Items::Journal(Vec::new()), watermark });
+                    return Ok(Batch { items: Items::Journal(Vec::new()), watermark, at_head: true });
                 }
                 Taken::Nothing(_) if shared.queue.is_closed() => return Err(StoreError::Closed),
                 Taken::Nothing(_) => tokio::select! {
@@ -120,12 +120,13 @@ impl EngineFeed {
         }
     }
 
-    fn hand_out(&mut self, max: usize) -> Option<Batch> {
+    fn hand_out(&mut self, max: usize, shared: &Shared) -> Option<Batch> {
         let count = max.min(self.read.len());
         let entries: Vec<Entry> = self.read.drain(..count).collect();
         // More follows, perhaps of the same stamp; none of an earlier one.
         let watermark = entries.last()?.received_at;
-        Some(Batch { items: Items::Journal(entries), watermark })
+        let at_head = self.read.is_empty() && shared.tail.is_head(self.position);
+        Some(Batch { items: Items::Journal(entries), watermark, at_head })
     }
 
     /// Takes a chunk in and has the next one read while this one is worked on.
@@ -165,17 +166,21 @@ impl ChannelFeed {
             let grown = line.notified();
             tokio::pin!(grown);
             grown.as_mut().enable();
-            let rows = match shared.handover.take(&self.channel, self.position, max) {
-                Handed::Rows(rows) => rows,
+            let (rows, at_head) = match shared.handover.take(&self.channel, self.position, max) {
+                Handed::Rows(rows, at_head) => (rows, at_head),
                 Handed::OnDisk(until) => {
                     let (channel, after) = (self.channel.clone(), self.position);
-                    let rows = readers.read(move |conn| outbox::read(conn, &channel, after, until, max)).await?;
-                    if rows.len() < max {
+                    // One more tells whether there are more.
+                    let most = max.saturating_add(1);
+                    let mut rows = readers.read(move |conn| outbox::read(conn, &channel, after, until, most)).await?;
+                    let is_all = rows.len() <= max;
+                    rows.truncate(max);
+                    if is_all {
                         self.position = until;
                     }
-                    rows
+                    (rows, is_all && shared.handover.is_head(&self.channel, until))
                 }
-                Handed::Nothing if is_over => Vec::new(),
+                Handed::Nothing if is_over => (Vec::new(), true),
                 Handed::Nothing if shared.queue.is_closed() => return Err(StoreError::Closed),
                 Handed::Nothing => {
                     tokio::select! {
@@ -187,7 +192,7 @@ impl ChannelFeed {
             };
             self.position = rows.last().map_or(self.position, |(last, _)| self.position.max(*last));
             if !rows.is_empty() || is_over {
-                return Ok(Batch { items: Items::Outbox(rows), watermark: shared.clock.steady() });
+                return Ok(Batch { items: Items::Outbox(rows), watermark: shared.clock.steady(), at_head });
             }
         }
     }

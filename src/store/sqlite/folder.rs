@@ -75,11 +75,12 @@ impl Folder {
         written
     }
 
-    /// Gives the reserve up.
-    pub(super) fn release_reserve(&self) -> io::Result<()> {
+    /// Gives the reserve up. Returns whether there was one.
+    pub(super) fn release_reserve(&self) -> io::Result<bool> {
         match fs::remove_file(self.dir.join(RESERVE)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }
@@ -186,8 +187,8 @@ mod tests {
         let folder = Folder::hold(dir.path()).unwrap();
         folder.fill_reserve(100_000).unwrap();
         assert_eq!(fs::metadata(dir.path().join(RESERVE)).unwrap().len(), 100_000);
-        folder.release_reserve().unwrap();
-        folder.release_reserve().unwrap();
+        assert!(folder.release_reserve().unwrap());
+        assert!(!folder.release_reserve().unwrap());
         assert!(!dir.path().join(RESERVE).exists());
     }
 }

@@ -38,8 +38,8 @@ struct Line {
 /// What [`Handover::take`] found.
 #[derive(Debug, PartialEq)]
 pub(super) enum Handed {
-    /// The next rows.
-    Rows(Vec<OutboxRow>),
+    /// The next rows, and whether they are the last.
+    Rows(Vec<OutboxRow>, bool),
     /// There are none yet.
     Nothing,
     /// There may be some on disk, up to here.
@@ -88,10 +88,29 @@ impl Handover {
         if after < line.floor {
             return Handed::OnDisk(line.floor);
         }
+        line.forget(after);
         let count = max.min(line.rows.len());
-        match line.rows.drain(..count).filter(|(id, _)| *id > after).collect::<Vec<_>>() {
+        match line.rows.drain(..count).collect::<Vec<_>>() {
             rows if rows.is_empty() => Handed::Nothing,
-            rows => Handed::Rows(rows),
+            rows => Handed::Rows(rows, line.rows.is_empty()),
+        }
+    }
+
+    /// Whether there is nothing behind `after`, for a channel that has read all up to there from disk.
+    pub(super) fn is_head(&self, channel: &ChannelName, after: DeliveryId) -> bool {
+        let mut state = lock(&self.state);
+        let published = state.published;
+        let Some(line) = state.lines.get_mut(channel) else { return after >= published };
+        line.forget(after);
+        after >= line.floor && line.rows.is_empty()
+    }
+}
+
+impl Line {
+    /// Drops rows that were read from disk.
+    fn forget(&mut self, after: DeliveryId) {
+        while self.rows.front().is_some_and(|(id, _)| *id <= after) {
+            self.rows.pop_front();
         }
     }
 }
@@ -114,8 +133,11 @@ mod tests {
         handover.open(&ops);
         handover.publish(vec![row(6, "ops"), row(7, "other"), row(8, "ops")]);
         assert_eq!(handover.take(&ops, DeliveryId(2), 9), Handed::OnDisk(DeliveryId(5)));
-        assert_eq!(handover.take(&ops, DeliveryId(5), 1), Handed::Rows(vec![row(6, "ops")]));
-        assert_eq!(handover.take(&ops, DeliveryId(6), 9), Handed::Rows(vec![row(8, "ops")]));
+        assert_eq!(handover.take(&ops, DeliveryId(5), 1), Handed::Rows(vec![row(6, "ops")], false));
+        assert!(!handover.is_head(&ops, DeliveryId(6)));
+        assert_eq!(handover.take(&ops, DeliveryId(6), 9), Handed::Rows(vec![row(8, "ops")], true));
+        assert!(handover.is_head(&ops, DeliveryId(8)));
+        assert!(!handover.is_head(&ops, DeliveryId(4)), "there may be some on disk");
         assert_eq!(handover.take(&ops, DeliveryId(8), 9), Handed::Nothing);
         assert_eq!(handover.take(&other, DeliveryId(0), 9), Handed::OnDisk(DeliveryId(8)), "not opened");
     }
@@ -128,6 +150,6 @@ mod tests {
         let most = MOST as u64;
         handover.publish((1..=most + 3).map(|id| row(id, "ops")).collect());
         assert_eq!(handover.take(&ops, DeliveryId(0), 9), Handed::OnDisk(DeliveryId(3)));
-        assert_eq!(handover.take(&ops, DeliveryId(3), 1), Handed::Rows(vec![row(4, "ops")]));
+        assert_eq!(handover.take(&ops, DeliveryId(3), 1), Handed::Rows(vec![row(4, "ops")], false));
     }
 }

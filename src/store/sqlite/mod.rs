@@ -98,8 +98,8 @@ impl Sqlite {
         self.last_alive
     }
 
-    /// Becomes `Some` when the disk has failed in a way that forbids to go on. Nothing is taken from then on, and
-    /// the process must end: what it believes to be on disk may not be.
+    /// Becomes `Some` when the disk has failed in a way that forbids to go on, as what we believe to be on it may not
+    /// be, or when the writer has panicked. Nothing is taken from then on, and the process must end.
     #[must_use]
     pub fn fatal(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.shared.fatal.subscribe()
@@ -110,7 +110,7 @@ impl Sqlite {
         self.shared.queue.close();
         let writer = lock(&self.writer).take();
         if let Some(writer) = writer {
-            // It does not panic; and if it did there would be nothing left to close.
+            // Should it have panicked, that is known by now, and there is nothing left to close.
             let _ = tokio::task::spawn_blocking(move || writer.join()).await;
         }
         self.readers.close();

@@ -149,6 +149,16 @@ impl Queue {
         self.arrived.notify_all();
     }
 
+    /// Lets nothing more in and drops what waits: nobody is there to take it any more.
+    pub(super) fn abandon(&self) {
+        let mut waiting = lock(&self.waiting);
+        waiting.closed = true;
+        let left = (std::mem::take(&mut waiting.appends), std::mem::take(&mut waiting.ops));
+        waiting.bytes = 0;
+        drop(waiting);
+        drop(left);
+    }
+
     /// Whether nothing more is let in.
     pub(super) fn is_closed(&self) -> bool {
         lock(&self.waiting).closed

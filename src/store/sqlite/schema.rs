@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::Fault;
+use super::error::{Consequence, Fault};
 use super::folder::{Found, look};
 use super::{OpenError, journal};
 
@@ -167,9 +167,10 @@ pub(super) fn check_owner(conn: &Connection, file: &Path) -> Result<(), OpenErro
 /// The error to show for a fault met while opening.
 pub(super) fn refusal(file: &Path, fault: &Fault) -> OpenError {
     let (file, detail) = (file.to_owned(), fault.to_string());
-    match fault.is_damage() {
-        true => OpenError::Damaged { file, detail },
-        false => OpenError::Database { file, detail },
+    match fault {
+        _ if fault.is_damage() => OpenError::Damaged { file, detail },
+        _ if fault.is_disk() => OpenError::Disk { file, detail },
+        _ => OpenError::Database { file, detail },
     }
 }
 
@@ -205,7 +206,12 @@ fn check_whole(conn: &Connection, file: &Path) -> Result<(), OpenError> {
     let damaged = |detail: String| OpenError::Damaged { file: file.to_owned(), detail };
     let check = || -> Result<Option<String>, Fault> {
         // Empties the log, so that the file's length can be held against its number of pages.
-        let busy: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        let emptied = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        let busy = match emptied.map_err(Fault::from) {
+            // What did not fit is still in the log, where all find it.
+            Err(fault) if fault.consequence() == Consequence::Full => 1,
+            emptied => emptied?,
+        };
         let pages: i64 = conn.pragma_query_value(None, "page_count", |row| row.get(0))?;
         let size: i64 = conn.pragma_query_value(None, "page_size", |row| row.get(0))?;
         let length = fs::metadata(file).map_or(0, |meta| meta.len());
@@ -229,7 +235,7 @@ fn check_whole(conn: &Connection, file: &Path) -> Result<(), OpenError> {
         Ok(Some(detail)) => Err(damaged(detail)),
         // The schema says our version, so a table that is not there is damage, too.
         Err(fault) => Err(match fault.consequence() {
-            super::error::Consequence::Failed if missing_table(&fault) => damaged(fault.to_string()),
+            Consequence::Failed if missing_table(&fault) => damaged(fault.to_string()),
             _ => refusal(file, &fault),
         }),
     }

@@ -80,12 +80,31 @@ impl Shared {
     fn die(&self, fault: &Fault) {
         error!("the disk does not keep what it is given, pushwatch must stop: {fault}");
         self.queue.close();
+        self.end(fault.to_string().into());
+    }
+
+    fn end(&self, why: Arc<str>) {
         self.fatal.send_if_modified(|fatal| {
             let is_first = fatal.is_none();
             if is_first {
-                *fatal = Some(fault.to_string().into());
+                *fatal = Some(why);
             }
             is_first
         });
+    }
+}
+
+/// Held by the writer thread. Should it panic, those who wait are told, nobody else gets to wait, and the process
+/// must end.
+#[derive(Debug)]
+pub(super) struct Watch(pub(super) Arc<Shared>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            error!("the store's writer panicked, pushwatch must stop");
+            self.0.end("the store's writer panicked".into());
+            self.0.queue.abandon();
+        }
     }
 }

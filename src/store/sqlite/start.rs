@@ -17,7 +17,7 @@ use super::queue::{Bounds, Queue};
 use super::schema::{self, PAGE};
 use super::seen::Seen;
 use super::shards::{self, Standing};
-use super::shared::Shared;
+use super::shared::{Shared, Watch};
 use super::tail::Tail;
 use super::upkeep::Upkeep;
 use super::writer::Writer;
@@ -44,12 +44,31 @@ pub(super) struct Started {
 pub(super) fn start(settings: Settings, clock: Arc<Clock>, metrics: Arc<Metrics>) -> Result<Started, OpenError> {
     let folder = Arc::new(Folder::hold(&settings.dir)?);
     let file = folder.database();
-    let conn = schema::open(&file)?;
-    folder.sync().map_err(|source| OpenError::Folder { dir: settings.dir.clone(), source })?;
-    if let Err(error) = folder.fill_reserve(settings.reserve_bytes) {
-        warn!("no room for a reserve in {}: {error}", settings.dir.display());
-    }
+    let conn = with_reserve(&folder, || {
+        let conn = schema::open(&file)?;
+        folder.sync().map_err(|source| OpenError::Folder { dir: settings.dir.clone(), source })?;
+        Ok(conn)
+    })?;
     run(conn, folder, settings, (clock, metrics)).map_err(|fault| schema::refusal(&file, &fault))
+}
+
+/// Opens; if the disk is full, gives the reserve up and opens once more. The writer fills it again.
+fn with_reserve<T>(folder: &Folder, open: impl Fn() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    let error = match open() {
+        Err(error @ (OpenError::Disk { .. } | OpenError::Folder { .. })) => error,
+        opened => return opened,
+    };
+    match folder.release_reserve() {
+        Ok(true) => {
+            warn!("{error}; trying again without the reserve");
+            open()
+        }
+        Ok(false) => Err(error),
+        Err(kept) => {
+            warn!("the reserve could not be given up: {kept}");
+            Err(error)
+        }
+    }
 }
 
 fn run(
@@ -83,9 +102,17 @@ fn run(
         next_outbox: was.next_outbox,
         settings,
     };
-    let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || writer.run());
-    let writer = thread.map_err(|error| Fault::Unreadable(format!("no thread: {error}")))?;
+    let writer = watched(shared.clone(), move || writer.run())?;
     Ok(Started { shared, writer, last_alive: was.last_alive })
+}
+
+/// Starts the writer thread, whose panic does not go unnoticed.
+fn watched(shared: Arc<Shared>, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Fault> {
+    let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
+        let _watch = Watch(shared);
+        run();
+    });
+    thread.map_err(|error| Fault::Unreadable(format!("no thread: {error}")))
 }
 
 /// How things stood when the store last ran.
@@ -158,4 +185,88 @@ fn rebuild_seen(conn: &Connection, horizon: Duration, now: Timestamp) -> Result<
         journal::ids_from(conn, first.first, |at, ids| ids.for_each(|id| seen.insert(at, id)))?;
     }
     Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::sync::oneshot;
+
+    use super::super::queue::{Append, Op, Refused};
+    use super::*;
+    use crate::store::StoreError;
+    use crate::store::samples::callback;
+
+    fn full() -> OpenError {
+        OpenError::Disk { file: "f".into(), detail: "database or disk is full".to_owned() }
+    }
+
+    #[test]
+    fn if_the_writer_panics_nobody_waits_for_ever_and_the_process_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let conn = schema::open(&dir.path().join("db")).unwrap();
+        let settings = Settings::for_testing(dir.path());
+        let was = Was::read(&conn).unwrap();
+        let shared = Arc::new(was.share(&settings, Arc::new(Clock::start()), Arc::new(Metrics::new())));
+        let append = |number| {
+            let (answer, answered) = oneshot::channel::<Result<_, StoreError>>();
+            (Append { entry: callback(number), answer }, answered)
+        };
+        let put = || {
+            let (answer, answered) = oneshot::channel::<Result<_, StoreError>>();
+            (Op::Put { map: "m", key: "k".to_owned(), value: "v".to_owned(), answer }, answered)
+        };
+        let ((taken, in_work), (waiting, waits)) = (append(1), append(2));
+        let (op, asked) = put();
+        shared.queue.append(taken).unwrap();
+        let theirs = shared.clone();
+        let run = move || {
+            let _work = theirs.queue.take(Duration::MAX);
+            theirs.queue.append(waiting).unwrap();
+            assert!(theirs.queue.ask(op));
+            panic!("a bug");
+        };
+        assert!(watched(shared.clone(), run).unwrap().join().is_err());
+        assert!(in_work.blocking_recv().is_err());
+        assert!(waits.blocking_recv().is_err());
+        assert!(asked.blocking_recv().is_err());
+        assert_eq!(shared.queue.append(append(3).0), Err(Refused::Closed));
+        assert!(!shared.queue.ask(put().0));
+        assert!(shared.fatal().is_some_and(|why| why.contains("panicked")));
+    }
+
+    #[test]
+    fn a_writer_that_ends_as_told_is_not_fatal() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings::for_testing(dir.path());
+        let started = start(settings, Arc::new(Clock::start()), Arc::new(Metrics::new())).unwrap();
+        started.shared.queue.close();
+        started.writer.join().unwrap();
+        assert_eq!(started.shared.fatal(), None);
+    }
+
+    #[test]
+    fn opening_on_a_full_disk_gives_the_reserve_up_and_tries_once_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::hold(dir.path()).unwrap();
+        folder.fill_reserve(1000).unwrap();
+        let reserve = dir.path().join("reserve");
+        let opened = with_reserve(&folder, || if reserve.exists() { Err(full()) } else { Ok(7) });
+        assert_eq!(opened.unwrap(), 7);
+        let tries = Cell::new(0);
+        let count = |error: OpenError| {
+            tries.set(tries.get() + 1);
+            Err::<(), _>(error)
+        };
+        assert!(matches!(with_reserve(&folder, || count(full())), Err(OpenError::Disk { .. })));
+        assert_eq!(tries.get(), 1, "there is none left");
+        folder.fill_reserve(1000).unwrap();
+        assert!(matches!(with_reserve(&folder, || count(full())), Err(OpenError::Disk { .. })));
+        assert_eq!(tries.get(), 3);
+        folder.fill_reserve(1000).unwrap();
+        let newer = || OpenError::Newer { file: "f".into(), found: 9, known: 1 };
+        assert!(matches!(with_reserve(&folder, || count(newer())), Err(OpenError::Newer { .. })));
+        assert!(reserve.exists() && tries.get() == 4, "no room would help");
+    }
 }

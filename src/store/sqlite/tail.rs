@@ -52,8 +52,8 @@ pub(super) struct Stamp {
 /// What [`Tail::take`] found.
 #[derive(Debug, PartialEq)]
 pub(super) enum Taken {
-    /// The entries asked for, and their watermark.
-    Entries(Vec<Entry>, Timestamp),
+    /// The entries asked for, their watermark, and whether they are the last.
+    Entries(Vec<Entry>, Timestamp, bool),
     /// There are none yet; the watermark.
     Nothing(Timestamp),
     /// They are no longer in memory; on disk they are, up to here.
@@ -142,12 +142,16 @@ impl Tail {
         let count = max.min(state.entries.len());
         let taken: Vec<Entry> = state.entries.drain(..count).collect();
         state.bytes -= taken.iter().map(weight).sum::<usize>();
-        let watermark = match taken.last() {
+        match taken.last() {
             // What follows may bear the same stamp.
-            Some(last) if last.seq < state.head => last.received_at,
-            _ => state.watermark(now),
-        };
-        Taken::Entries(taken, watermark)
+            Some(&Entry { seq, received_at, .. }) if seq < state.head => Taken::Entries(taken, received_at, false),
+            _ => Taken::Entries(taken, state.watermark(now), true),
+        }
+    }
+
+    /// Whether nothing from `from` on is published.
+    pub(super) fn is_head(&self, from: Seq) -> bool {
+        from > lock(&self.state).head
     }
 }
 
@@ -212,7 +216,7 @@ mod tests {
         let tail = tail();
         assert_eq!(tail.take(Seq(1), 9, Timestamp(50)), Taken::Nothing(Timestamp(50)));
         assert_eq!(publish(&tail, 1..=1, 40), Timestamp(50), "a clock read earlier");
-        assert_eq!(tail.take(Seq(1), 9, Timestamp(45)), Taken::Entries(vec![entry(1, 50)], Timestamp(50)));
+        assert_eq!(tail.take(Seq(1), 9, Timestamp(45)), Taken::Entries(vec![entry(1, 50)], Timestamp(50), true));
     }
 
     #[test]
@@ -221,7 +225,7 @@ mod tests {
         let stamp = tail.stamp(Timestamp(70));
         assert_eq!(tail.take(Seq(1), 9, Timestamp(90)), Taken::Nothing(Timestamp(69)));
         tail.publish([entry(1, stamp.at.0)].into_iter());
-        assert_eq!(tail.take(Seq(1), 9, Timestamp(91)), Taken::Entries(vec![entry(1, 70)], Timestamp(91)));
+        assert_eq!(tail.take(Seq(1), 9, Timestamp(91)), Taken::Entries(vec![entry(1, 70)], Timestamp(91), true));
     }
 
     #[test]
@@ -229,8 +233,9 @@ mod tests {
         let tail = tail();
         publish(&tail, 1..=2, 10);
         publish(&tail, 3..=3, 20);
-        let Taken::Entries(entries, watermark) = tail.take(Seq(1), 2, Timestamp(99)) else { panic!("nothing taken") };
-        assert_eq!((entries.len(), watermark), (2, Timestamp(10)));
+        assert!(!tail.is_head(Seq(3)) && tail.is_head(Seq(4)));
+        let some = vec![entry(1, 10), entry(2, 10)];
+        assert_eq!(tail.take(Seq(1), 2, Timestamp(99)), Taken::Entries(some, Timestamp(10), false));
     }
 
     #[test]
@@ -238,7 +243,7 @@ mod tests {
         let tail = tail();
         publish(&tail, 1..=7, 10);
         assert_eq!(tail.take(Seq(2), 9, Timestamp(10)), Taken::OnDisk(Seq(3)));
-        let Taken::Entries(entries, _) = tail.take(Seq(4), 9, Timestamp(10)) else { panic!("nothing taken") };
+        let Taken::Entries(entries, ..) = tail.take(Seq(4), 9, Timestamp(10)) else { panic!("nothing taken") };
         assert_eq!(entries.len(), 4);
         assert_eq!(tail.take(Seq(7), 9, Timestamp(10)), Taken::OnDisk(Seq(7)), "each is handed out once");
     }

@@ -1,4 +1,6 @@
-//! SQLite alone: the folder's lock, damage, retention, size caps, the log's bound, a full disk.
+//! SQLite alone: the folder's lock, damage, retention, the log's bound, a crash.
+
+mod room;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +14,7 @@ use super::queue::lock;
 use super::{OpenError, Scan, Settings, Sqlite};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{EngineChanges, GroupId, Input, Keyed, State, Timestamp};
+use crate::model::{EngineChanges, GroupId, State};
 use crate::store::conformance::{self, Backend, Running, engine_of, journal, new, outbox};
 use crate::store::samples::{callback, channel, engine, group, incident, message, notification, ops, sent};
 use crate::store::{ChannelChanges, Reader, Shard, Store, StoreError};
@@ -241,89 +243,6 @@ async fn what_is_over_goes_with_its_message_unless_something_is_still_owed() {
     let changes = EngineChanges { outbox: vec![notification(&ops(), 2)], ..EngineChanges::default() };
     store.commit(&lease, engine(0, now, changes)).await.unwrap();
     assert_eq!(outbox(store.next(&mine, 9, DAY).await)[0].0, 3, "outbox numbers do not come back either");
-    store.close().await;
-}
-
-#[tokio::test]
-async fn at_the_size_cap_old_ones_go_and_needed_ones_make_it_refuse() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = Settings { max_bytes: 3 << 20, ..Settings::for_testing(dir.path()) };
-    let (store, clock) = open_with_clock(settings);
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
-    let mut number = 0;
-    let refusal = loop {
-        pass(&clock, Duration::from_secs(2));
-        match join_all((number..number + 200).map(|n| store.append(&Shard::Engine, callback(n)))).await.remove(0) {
-            Ok(_) => number += 200,
-            Err(error) => break error,
-        }
-        assert!(number < 100_000, "never refused");
-    };
-    assert!(matches!(&refusal, StoreError::Overloaded(why) if why.contains("size cap")), "{refusal}");
-    assert_eq!(recorded(dir.path())[0], 1, "nothing needed is deleted");
-    // Taken in, and past the memory of duplicates: may go.
-    pass(&clock, DAY);
-    let last = *recorded(dir.path()).last().unwrap();
-    loop {
-        pass(&clock, Duration::from_secs(2));
-        store.commit(&lease, engine(last, clock.steady(), EngineChanges::default())).await.unwrap();
-        if store.append(&Shard::Engine, callback(number)).await.is_ok() {
-            break;
-        }
-    }
-    assert!(recorded(dir.path())[0] > 1);
-    let (entries, _) = journal(store.next(&lease, usize::MAX, NOW).await);
-    drop(entries);
-    store.close().await;
-    let entries = resumptions(dir.path()).await;
-    assert_eq!(entries.len(), 1, "that nobody was heard meanwhile is journaled");
-    assert!(entries[0].1.since(entries[0].0) >= DAY);
-}
-
-/// All `Resumed` in the journal.
-async fn resumptions(dir: &Path) -> Vec<(Timestamp, Timestamp)> {
-    let store = open(Settings::for_testing(dir));
-    let (lease, ..) = engine_of(store.open(Shard::Engine, 1000 * DAY).await.unwrap());
-    let mut found = Vec::new();
-    loop {
-        let (entries, _) = journal(store.next(&lease, 1000, NOW).await);
-        if entries.is_empty() {
-            break;
-        }
-        found.extend(entries.into_iter().filter_map(|entry| match entry.input {
-            Input::Resumed { from, to } => Some((from, to)),
-            _ => None,
-        }));
-    }
-    store.close().await;
-    found
-}
-
-#[tokio::test]
-async fn on_a_full_disk_nothing_is_kept_by_halves_and_it_comes_back() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = Settings { hard_bytes: Some(1 << 20), ..Settings::for_testing(dir.path()) };
-    let (store, clock) = open_with_clock(settings);
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
-    let large = EngineChanges {
-        groups: vec![group(1)],
-        keyed: vec![Keyed { kind: "stream", key: "k".to_owned(), value: Some("x".repeat(2 << 20)) }],
-        outbox: vec![notification(&ops(), 1)],
-        ..EngineChanges::default()
-    };
-    let failed = store.commit(&lease, engine(5, Timestamp(5), large)).await;
-    assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
-    assert!(store.group(GroupId(1)).await.unwrap().is_none());
-    let small = EngineChanges { groups: vec![group(1)], ..EngineChanges::default() };
-    store.commit(&lease, engine(5, Timestamp(5), small)).await.unwrap();
-    let appended = loop {
-        pass(&clock, Duration::from_secs(2));
-        match store.append(&Shard::Engine, callback(1)).await {
-            Err(StoreError::Overloaded(_)) => {}
-            other => break other,
-        }
-    };
-    new(appended);
     store.close().await;
 }
 

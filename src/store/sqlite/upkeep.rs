@@ -1,4 +1,4 @@
-//! When to look after the size of the database, and when to refuse callbacks because of it. Pure.
+//! When to look after the size of the database and the reserve, and when to refuse callbacks. Pure.
 
 use std::time::Duration;
 
@@ -43,6 +43,11 @@ pub(super) struct Upkeep {
     has_failed: bool,
     room: Room,
     refusal: Option<Refusal>,
+    /// Something has been kept since the start: there is room for more than the reserve.
+    has_kept: bool,
+    /// The reserve is there in full.
+    is_reserved: bool,
+    next_fill: Timestamp,
 }
 
 impl Upkeep {
@@ -58,6 +63,9 @@ impl Upkeep {
             has_failed: false,
             room: Room::default(),
             refusal: None,
+            has_kept: false,
+            is_reserved: false,
+            next_fill: Timestamp(i64::MIN),
         }
     }
 
@@ -95,22 +103,46 @@ impl Upkeep {
         self.has_failed = true;
     }
 
-    /// A write found the disk full. Returns whether that is news.
+    /// A commit went through.
+    pub(super) fn kept(&mut self) {
+        self.has_kept = true;
+    }
+
+    /// A write found the disk full, and the reserve is given up. Returns whether that is news.
     pub(super) fn full(&mut self) -> bool {
+        self.is_reserved = false;
         let is_news = self.refusal.replace(Refusal::Full) != Some(Refusal::Full);
         self.is_due |= is_news;
         is_news
     }
 
-    /// There is room on the disk again, and either enough in the file or no way to make more.
-    pub(super) fn is_recovered(&self) -> bool {
-        self.refusal == Some(Refusal::Full) && !self.is_due && !self.has_failed
+    /// Whether to fill the reserve. Not before something was kept: on a disk that is full at the start it would take
+    /// the room which the start needs. After a full disk, not before there is either enough in the file or no way
+    /// to make more.
+    pub(super) fn wants_reserve(&self, now: Timestamp) -> bool {
+        let is_hopeless = self.refusal == Some(Refusal::Full) && (self.is_due || self.has_failed);
+        self.has_kept && !self.is_reserved && !is_hopeless && now >= self.next_fill
     }
 
-    /// Ends the refusal for a full disk.
-    pub(super) fn recover(&mut self) {
-        self.refusal = None;
-        self.judge();
+    /// The reserve is there, which ends the refusal for a full disk. Returns whether that was on.
+    pub(super) fn reserved(&mut self, now: Timestamp) -> bool {
+        self.is_reserved = true;
+        self.next_fill = now + BUSY;
+        let was_full = self.refusal == Some(Refusal::Full);
+        if was_full {
+            self.refusal = None;
+            self.judge();
+        }
+        was_full
+    }
+
+    /// There is no room for the reserve; each try writes all of it, so the next one waits.
+    pub(super) fn not_reserved(&mut self, now: Timestamp) {
+        let pause = match self.refusal {
+            Some(Refusal::Full) => BUSY,
+            Some(Refusal::Capped) | None => QUIET,
+        };
+        self.next_fill = now + pause;
     }
 
     /// Why callbacks are refused, if they are.
@@ -186,18 +218,40 @@ mod tests {
     fn a_full_disk_is_over_once_some_room_is_made() {
         let mut upkeep = Upkeep::new(100 * MIB, 2 * MIB);
         upkeep.look(Timestamp(0), room(50, 0));
+        upkeep.kept();
         assert!(upkeep.full());
         assert!(!upkeep.full(), "no news");
         upkeep.look(Timestamp(1), room(50, 0));
         assert_eq!(upkeep.due(), Some(true));
         upkeep.failed();
-        assert!(!upkeep.is_recovered(), "not even deleting goes through");
+        assert!(!upkeep.wants_reserve(Timestamp(2)), "not even deleting goes through");
         upkeep.look(Timestamp(2), room(50, 0));
         upkeep.stepped(Step { more: false, ..pruned() }, room(49, 1));
-        assert!(!upkeep.is_recovered());
+        assert!(!upkeep.wants_reserve(Timestamp(2)));
         upkeep.stepped(Step { more: false, ..pruned() }, room(48, 2));
-        assert!(upkeep.is_recovered());
-        upkeep.recover();
+        assert!(upkeep.wants_reserve(Timestamp(2)));
+        assert!(upkeep.reserved(Timestamp(2)));
         assert_eq!(upkeep.refusal(), None);
+        assert!(!upkeep.wants_reserve(Timestamp(90_000)), "it is there");
+    }
+
+    #[test]
+    fn the_reserve_is_filled_once_something_was_kept_and_tried_at_most_once_a_second() {
+        let mut upkeep = Upkeep::new(100 * MIB, 2 * MIB);
+        upkeep.stepped(Step::default(), room(50, 0));
+        assert!(!upkeep.wants_reserve(Timestamp(0)), "nothing was kept yet");
+        upkeep.kept();
+        assert!(upkeep.wants_reserve(Timestamp(0)));
+        upkeep.not_reserved(Timestamp(0));
+        assert!(!upkeep.wants_reserve(Timestamp(59_999)), "no hurry while all goes well");
+        assert!(upkeep.wants_reserve(Timestamp(60_000)));
+        assert!(!upkeep.reserved(Timestamp(60_000)), "nothing was refused");
+        assert!(upkeep.full());
+        upkeep.stepped(blocked(), room(50, 0));
+        assert!(!upkeep.wants_reserve(Timestamp(60_999)), "just filled, and gone already");
+        assert!(upkeep.wants_reserve(Timestamp(61_000)));
+        upkeep.not_reserved(Timestamp(61_000));
+        assert!(!upkeep.wants_reserve(Timestamp(61_999)));
+        assert!(upkeep.wants_reserve(Timestamp(62_000)));
     }
 }

@@ -15,13 +15,13 @@ use super::journal::{self, Span};
 use super::log::Log;
 use super::ops::{self, Effect, Ledger, Stopped};
 use super::packed::Packed;
-use super::queue::{Op, Work};
+use super::queue::{Append, Op, Work};
 use super::retention::{self, Needed, Plan, Room, Step};
 use super::seen::Seen;
 use super::shards::Standing;
 use super::shared::Shared;
 use super::tail::Stamp;
-use super::upkeep::Upkeep;
+use super::upkeep::{Refusal, Upkeep};
 use crate::model::{Cursor, Seq, Timestamp};
 use crate::store::{Shard, StoreError};
 
@@ -86,17 +86,34 @@ impl Writer {
             return;
         }
         let now = self.shared.clock.steady();
-        let mut batch = Batch::admit(work.appends, &self.seen);
-        if let Some(refusal) = self.upkeep.refusal()
-            && !batch.is_empty()
-        {
-            batch.refuse(&StoreError::Overloaded(refusal.as_str().into()));
+        let (appends, was_deaf) = match self.upkeep.refusal() {
+            Some(refusal) => self.refuse_callbacks(work.appends, refusal),
+            None => (work.appends, false),
+        };
+        self.keep(Batch::admit(appends, &self.seen), work.ops, now);
+        if was_deaf {
+            // Only now: what was just kept must not pass for the end of being deaf.
             self.shared.tail.refuse(now);
-            batch = Batch::admit(Vec::new(), &self.seen);
         }
+    }
+
+    /// Turns callbacks away. Returns the inputs of our own making, without which the core could not even start, and
+    /// whether a callback was refused.
+    fn refuse_callbacks(&self, appends: Vec<Append>, refusal: Refusal) -> (Vec<Append>, bool) {
+        let (callbacks, own) = appends.into_iter().partition(|append| append.entry.input.id().is_some());
+        let callbacks = Batch::admit(callbacks, &self.seen);
+        let is_deaf = !callbacks.is_empty();
+        match is_deaf {
+            true => callbacks.refuse(&StoreError::Overloaded(refusal.as_str().into())),
+            false => callbacks.answer_repeats(),
+        }
+        (own, is_deaf)
+    }
+
+    fn keep(&mut self, mut batch: Batch, ops: Vec<Op>, now: Timestamp) {
         let must_resume = batch.is_empty() && self.upkeep.refusal().is_none() && self.must_resume(now);
         let step = self.upkeep.due();
-        if batch.is_empty() && work.ops.is_empty() && step.is_none() && !must_resume {
+        if batch.is_empty() && ops.is_empty() && step.is_none() && !must_resume {
             batch.answer_repeats();
             return;
         }
@@ -104,9 +121,16 @@ impl Writer {
         if let Some(Stamp { at, deaf_since: Some(since), .. }) = stamp {
             batch.resume(since, at);
         }
-        match self.write(&mut batch, stamp, &work.ops, step) {
-            Ok(written) => self.settle(batch, stamp, work.ops, written),
-            Err(fault) => self.fail(batch, stamp, work.ops, &fault),
+        let written = match self.write(&mut batch, stamp, &ops, step) {
+            Err(fault) if fault.consequence() == Consequence::Full && self.run_out() => {
+                // This is what the reserve is for.
+                self.write(&mut batch, stamp, &ops, step)
+            }
+            written => written,
+        };
+        match written {
+            Ok(written) => self.settle(batch, stamp, ops, written),
+            Err(fault) => self.fail(batch, stamp, ops, &fault),
         }
     }
 
@@ -170,13 +194,14 @@ impl Writer {
     fn settle(&mut self, batch: Batch, stamp: Option<Stamp>, ops: Vec<Op>, written: Written) {
         if stamp.is_some() || !ops.is_empty() || written.step.is_some_and(|step| step.pruned_to.is_some()) {
             self.shared.metrics.store_commit();
+            self.upkeep.kept();
         }
         self.next_outbox = written.next_outbox;
         match stamp {
             Some(stamp) => {
                 let first = Seq(self.next_seq);
                 self.next_seq += batch.len();
-                self.shared.tail.publish(batch.kept(first, stamp, &mut self.seen));
+                batch.kept(first, stamp, &mut self.seen, &self.shared.tail);
             }
             None => batch.answer_repeats(),
         }
@@ -238,10 +263,32 @@ impl Writer {
         }
         ops.into_iter().for_each(|op| ops::fail(op, &error));
         self.upkeep.failed();
-        if consequence == Consequence::Full && self.upkeep.full() {
+    }
+
+    /// The disk is full. Returns whether there is some room now, as the reserve was given up.
+    fn run_out(&mut self) -> bool {
+        if self.upkeep.full() {
             warn!("the disk is full: callbacks are refused while the oldest ones are deleted");
-            if let Err(error) = self.folder.release_reserve() {
-                warn!("the reserve could not be given up: {error}");
+        }
+        self.folder.release_reserve().unwrap_or_else(|error| {
+            warn!("the reserve could not be given up: {error}");
+            false
+        })
+    }
+
+    /// Writes the reserve, if there is room for it.
+    fn reserve(&mut self, now: Timestamp) {
+        match self.folder.fill_reserve(self.settings.reserve_bytes) {
+            Ok(()) => {
+                if self.upkeep.reserved(now) {
+                    info!("there is room on the disk again");
+                }
+            }
+            Err(error) => {
+                self.upkeep.not_reserved(now);
+                if self.upkeep.refusal() != Some(Refusal::Full) {
+                    warn!("there is no room for a reserve in {}: {error}", self.settings.dir.display());
+                }
             }
         }
     }
@@ -252,9 +299,8 @@ impl Writer {
             self.shared.notice(&fault);
         }
         let now = self.shared.clock.steady();
-        if self.upkeep.is_recovered() && self.folder.fill_reserve(self.settings.reserve_bytes).is_ok() {
-            info!("there is room on the disk again");
-            self.upkeep.recover();
+        if self.upkeep.wants_reserve(now) {
+            self.reserve(now);
         }
         if !self.upkeep.is_time(now) {
             return;
