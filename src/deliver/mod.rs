@@ -14,6 +14,7 @@ mod desk;
 mod flight;
 mod plan;
 
+mod feed;
 mod living;
 mod queue;
 

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Context;
 use super::call::{self, Act, Call, WHOLE, Words};
 use super::desk::Desk;
+use super::feed::{STORE_PAUSE, WAIT, fetch};
 use super::flight::{Aftermath, Ended, Flight};
 use super::health::Health;
 use super::home::Home;
@@ -24,13 +25,10 @@ use crate::model::{
     Notification, Reason, Seq, Timestamp,
 };
 use crate::render::{self, View};
-use crate::store::{Changes, Commit, Items, Lease, Shard, State, Store, StoreError};
+use crate::store::{Changes, Commit, Lease, Shard, State, StoreError};
 
 /// Table of the chats' own "not before": budget to milliseconds.
 const HOLDS: &str = "budget_holds";
-
-/// Rows asked for at once.
-const MOST_ROWS: usize = 1_024;
 
 /// Rows held in memory; the rest waits in the store.
 const MOST_WAITING: usize = 250_000;
@@ -40,12 +38,6 @@ const MOST_GROUPS: usize = 256;
 
 /// Groups looked up in one turn only to know whether they are over.
 const MOST_DOUBTFUL: usize = 64;
-
-/// How long to wait for rows in one go; only a bound, rows wake the loop.
-const WAIT: Duration = Duration::from_secs(60);
-
-/// Between tries where the store says no.
-const STORE_PAUSE: Duration = Duration::from_millis(500);
 
 /// Tries of the last commits once we are to stop.
 const LAST_TRIES: u32 = 5;
@@ -431,22 +423,5 @@ impl Worker {
 
     fn now(&self) -> Timestamp {
         self.context.clock.steady()
-    }
-}
-
-/// The next rows; where the store is busy it waits and asks again.
-async fn fetch(store: &dyn Store, lease: &Lease) -> Result<Vec<(DeliveryId, Notification)>, StoreError> {
-    loop {
-        match store.next(lease, MOST_ROWS, WAIT).await {
-            Ok(batch) => match batch.items {
-                Items::Outbox(rows) => return Ok(rows),
-                Items::Journal(_) => return Err(StoreError::Failed("a channel was given journal entries".into())),
-            },
-            Err(error @ (StoreError::Fenced(_) | StoreError::Closed)) => return Err(error),
-            Err(error @ (StoreError::Overloaded(_) | StoreError::Failed(_))) => {
-                tracing::error!(%error, "the outbox can't be read; trying again");
-                tokio::time::sleep(STORE_PAUSE).await;
-            }
-        }
     }
 }
