@@ -89,7 +89,7 @@ pub enum AppError {
     #[error("the store failed: {0}")]
     Store(#[from] StoreError),
     /// The disk failed in a way that forbids to go on.
-    #[error("the disk failed, and what is believed to be on it may not be: {}", .0.as_deref().unwrap_or("closed"))]
+    #[error("the store can not go on, and what is believed to be on disk may not be: {}", .0.as_deref().unwrap_or("closed"))]
     Disk(Option<Arc<str>>),
     /// A part ended that never should.
     #[error("a part of pushwatch ended unexpectedly: {0}")]

@@ -140,7 +140,7 @@ impl Core {
                 self.commit(&stop).await?;
                 committed = cursor;
             }
-            if entries.len() < BATCH {
+            if batch.at_head {
                 self.caught_up.send_if_modified(|caught_up| !std::mem::replace(caught_up, true));
             }
         }

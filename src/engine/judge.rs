@@ -63,11 +63,12 @@ impl Engine {
         let mut missed = std::mem::take(&mut self.tally);
         self.find(&report, &mut scratch, |place, outcome| count(&mut missed, place, outcome));
         self.tally = missed;
-        self.close_by_session(&report);
         for finding in &scratch.findings {
             let outcome = self.judge(&report, finding, &scratch.matched[finding.matched.clone()]);
             count(&mut self.tally, finding.place, outcome);
         }
+        // After the verdicts: what this event opens or makes wait goes on in the same message.
+        self.close_by_session(&report);
         self.scratch = scratch;
     }
 

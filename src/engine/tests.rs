@@ -319,6 +319,24 @@ fn grace_is_cancelled_by_a_begin_or_a_report_of_another_session() {
 }
 
 #[test]
+fn the_message_of_a_sick_push_that_is_cut_stays_open_for_the_grace_and_goes_on_with_the_cut() {
+    let down = Rule { plan: Plan::Levels(vec![(1, Severity::Critical)]), ..stream_down() };
+    let cut = || {
+        let mut bench = Bench::rules(vec![rule("gop", &[16]), down.clone()]);
+        bench.get(0.0, begin("s", 0.0)).get(2.0, error("s", 2.0, &[(16, 1)])).get(10.0, end("s", 10.0)).until(40.0);
+        assert_eq!(bench.told("chat"), [(2.0, Reason::Post), (10.0, Reason::Edit)]);
+        assert_eq!(bench.told("robot"), [(2.0, Reason::Post)], "no all-clear before the alarm");
+        bench
+    };
+    let mut bench = cut();
+    bench.until(101.0);
+    assert_eq!((bench.told("chat"), bench.told("robot")), (vec![(100.0, Reason::Reply)], vec![(100.0, Reason::Post)]));
+    let mut bench = cut();
+    bench.get(50.0, begin("t", 50.0)).until(500.0);
+    assert_eq!((bench.told("chat"), bench.told("robot")), (vec![(50.0, Reason::Edit)], vec![(50.0, Reason::Post)]));
+}
+
+#[test]
 fn push_end_opens_nothing_while_another_session_is_live() {
     let mut bench = Bench::rules(vec![stream_down(), rule("gop", &[16])]);
     bench.get(0.0, begin("main", 0.0)).get(1.0, begin("backup", 1.0));
