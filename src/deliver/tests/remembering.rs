@@ -97,13 +97,13 @@ async fn messages_of_closed_groups_that_were_loaded_at_start_are_forgotten_in_th
     world.store.revise(MANY + 1, |group, _| group.closed_at = Some(Timestamp(9)));
     world.done(world.owe(&ops, MANY + 1, Reason::Edit), DeliveryOutcome::Sent).await;
     assert_eq!(chat.methods(), ["chat.postMessage", "chat.update"]);
-    for (id, method) in [(3, "chat.update"), (2, "chat.update"), (1, "chat.postMessage")] {
+    let known = ["chat.update", "chat.postMessage"].as_slice();
+    for (id, methods) in [(3, known), (2, known), (1, &known[1..])] {
+        let before = chat.methods().len();
         world.pass(&ops, Duration::from_secs(10)).await;
         world.store.revise(id, |_, _| ());
         world.done(world.owe(&ops, id, Reason::Post), DeliveryOutcome::Sent).await;
-        let calls = if method == "chat.update" { 2 } else { 1 };
-        let methods = chat.methods();
-        assert_eq!(methods[methods.len() - calls], method, "{id}: {methods:?}");
+        assert_eq!(chat.methods()[before..], *methods, "{id}");
     }
     world.finish(worker).await;
 }
