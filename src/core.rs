@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::engine::{self, Engine};
 use crate::metrics::Metrics;
-use crate::model::{Entry, Input, NewEntry, RuleOutcome, Seq, State as IncidentState, Timestamp};
+use crate::model::{Cursor, EngineState, Entry, Input, NewEntry, RuleOutcome, Seq, State as IncidentState, Timestamp};
 use crate::rules::RuleSet;
 use crate::store::{self, Changes, Commit, Items, Lease, Opened, Shard, Store, StoreError};
 
@@ -57,6 +57,8 @@ pub struct Rooms {
 pub struct Core {
     rooms: Rooms,
     engine: Engine,
+    /// What the engine goes on from, until it is loaded.
+    opened: Option<(EngineState, Cursor)>,
     lease: Lease,
     caught_up: watch::Sender<bool>,
 }
@@ -77,22 +79,22 @@ pub enum CoreError {
 
 impl Core {
     /// Opens the engine's shard and journals what has to stand before the first callback of this run: the gap in
-    /// which nobody listened, and which rules are in force. Callbacks may be taken as soon as this returns.
+    /// which nobody listened, and which rules are in force. Callbacks may be taken as soon as this returns: keeping
+    /// them needs no engine.
     ///
     /// # Errors
-    /// [`CoreError`] if the state can't be read or the journal not be written.
+    /// [`CoreError`] if the shard can't be opened or the journal not be written.
     pub async fn open(rooms: Rooms) -> Result<Core, CoreError> {
         let lookback = Engine::lookback(&rooms.rules);
         let Opened { lease, cursor, state, last_alive } = rooms.store.open(Shard::Engine, lookback).await?;
         let store::State::Engine(state) = state else { return Err(CoreError::Kind) };
-        let mut engine = Engine::new(Arc::clone(&rooms.rules));
-        engine.load(state, cursor)?;
         let now = rooms.clock.steady();
         if last_alive != Timestamp(0) && now.since(last_alive) >= SHORTEST_GAP {
             journal(&rooms, Input::Resumed { from: last_alive, to: now }).await?;
         }
         journal(&rooms, Input::RulesLoaded { hash: rooms.rules.hash.as_str().into() }).await?;
-        Ok(Core { rooms, engine, lease, caught_up: watch::Sender::new(false) })
+        let engine = Engine::new(Arc::clone(&rooms.rules));
+        Ok(Core { rooms, engine, opened: Some((state, cursor)), lease, caught_up: watch::Sender::new(false) })
     }
 
     /// Turns true once the engine has caught up with the journal.
@@ -101,12 +103,15 @@ impl Core {
         self.caught_up.subscribe()
     }
 
-    /// Runs until stopped: warms the windows up, then takes entries in for ever. A failed commit keeps its changes
+    /// Runs until stopped: loads the state and warms the windows up, then takes entries in for ever. A failed commit keeps its changes
     /// and is tried again; nothing is taken in until it went through.
     ///
     /// # Errors
     /// [`CoreError`] when going on would lose something.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), CoreError> {
+        if let Some((state, cursor)) = self.opened.take() {
+            self.engine.load(state, cursor)?;
+        }
         let mut counters = Counters::new(&self.rooms.rules);
         let mut committed = self.engine.cursor();
         let store = Arc::clone(&self.rooms.store);
