@@ -5,5 +5,6 @@
 
 mod bot;
 mod crash;
+mod docs;
 mod house;
 mod whole;

@@ -1,0 +1,60 @@
+//! The page about troubles says what the catalogue says.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use pushwatch::model::catalogue::{Catalogue, Text};
+use pushwatch::model::{AbnormalType, Language};
+
+const HEAD: &str = "# What goes wrong with a push
+
+What pushwatch knows of each trouble, in the words of its messages. `catalogue:` in `rules.yaml` replaces the words and
+severities of the push errors by your own.
+
+Written from the catalogue: `PUSHWATCH_WRITE_DOCS=1 cargo test --test all docs`.
+";
+
+#[test]
+fn the_page_about_troubles_is_the_catalogue() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/troubles.md");
+    let text = write_page();
+    if std::env::var("PUSHWATCH_WRITE_DOCS").is_ok() {
+        std::fs::write(&page, &text).unwrap();
+    }
+    let written = std::fs::read_to_string(&page).unwrap_or_default();
+    assert!(written == text, "docs/troubles.md is not what the catalogue says: PUSHWATCH_WRITE_DOCS=1 writes it anew");
+}
+
+fn write_page() -> String {
+    let catalogue = Catalogue::default();
+    let mut page = HEAD.to_owned();
+    page.push_str("\n## Push errors (event 321)\n");
+    for (number, name) in (1..).zip(AbnormalType::NAMES) {
+        let kind = AbnormalType(number);
+        write!(page, "\n### {number} · `{name}` · {}\n\n", catalogue.severity(kind)).unwrap();
+        for language in Language::ALL {
+            write_text(&mut page, &catalogue.trouble(kind, language));
+        }
+    }
+    page.push_str("\n## The end of a push (event 0), by `errcode`\n");
+    let mut groups: Vec<(Text, Text, Vec<String>)> = Vec::new();
+    for code in 0..=40 {
+        let [english, chinese] = Language::ALL.map(|language| catalogue.stop(Some(code), language));
+        match groups.iter_mut().find(|(known, ..)| *known == english) {
+            Some((.., codes)) => codes.push(code.to_string()),
+            None => groups.push((english, chinese, vec![code.to_string()])),
+        }
+    }
+    for (english, chinese, codes) in groups {
+        write!(page, "\n### {}\n\n", codes.join(", ")).unwrap();
+        write_text(&mut page, &english);
+        write_text(&mut page, &chinese);
+    }
+    page
+}
+
+fn write_text(page: &mut String, text: &Text) {
+    let parts = [&text.viewers, &text.cause, &text.fix].map(|part| part.as_str());
+    let said: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    writeln!(page, "- **{}** — {}", text.name, said.join(" · ")).unwrap();
+}
