@@ -103,8 +103,8 @@ impl Core {
         self.caught_up.subscribe()
     }
 
-    /// Runs until stopped: loads the state and warms the windows up, then takes entries in for ever. A failed commit keeps its changes
-    /// and is tried again; nothing is taken in until it went through.
+    /// Runs until stopped: loads the state and warms the windows up, then takes entries in for ever. A failed commit
+    /// keeps its changes and is tried again; nothing is taken in until it went through.
     ///
     /// # Errors
     /// [`CoreError`] when going on would lose something.

@@ -136,7 +136,7 @@ impl Metrics {
             "Posts repeated although an earlier call may have got through",
             metrics.possible_duplicates.clone(),
         );
-        registry.register("outbox_rows", "Outbox rows without an outcome, and dead ones", metrics.outbox_rows.clone());
+        registry.register("outbox_rows", "Outbox rows without an outcome", metrics.outbox_rows.clone());
         registry.register(
             "rules_loaded_timestamp_seconds",
             "When the rules in force were loaded",
