@@ -164,7 +164,7 @@ impl Core {
             tracing::info!(
                 incident = effect.incident.0,
                 rule = &*effect.rule,
-                stream = ?effect.stream,
+                stream = ?effect.key.to_string(),
                 severity = %effect.severity,
                 "{:?}",
                 effect.is

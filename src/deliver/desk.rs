@@ -67,10 +67,7 @@ impl Desk {
         match notification.reason {
             Reason::Edit if !editable && self.queue.get(group).is_none() => {
                 let why = if self.can_edit { "nothing was told yet" } else { "this chat can't edit" };
-                self.end(
-                    Ended { row, group, stream: None, outcome: DeliveryOutcome::Void, error: Some(why.into()) },
-                    now,
-                );
+                self.end(Ended { row, group, key: None, outcome: DeliveryOutcome::Void, error: Some(why.into()) }, now);
             }
             _ => self.queue.insert(group, row),
         }
@@ -105,8 +102,8 @@ impl Desk {
     /// Ends all rows of a taken group, which was `found` in the store or not, without a call.
     pub(crate) fn void(&mut self, group: GroupId, found: Option<&Group>, why: &str, now: Timestamp) {
         for row in self.queue.remove(group, usize::MAX, |_| true) {
-            let (stream, error) = (found.map(|group| group.stream.clone()), Some(why.to_owned()));
-            self.end(Ended { row, group, stream, outcome: DeliveryOutcome::Void, error }, now);
+            let (key, error) = (found.map(|group| group.key.clone()), Some(why.to_owned()));
+            self.end(Ended { row, group, key, outcome: DeliveryOutcome::Void, error }, now);
         }
         self.rest(group, found.is_none_or(|group| group.closed_at.is_some()), now);
     }
@@ -154,7 +151,7 @@ impl Desk {
         self.changes.attempts.extend(attempts);
         Some(Flight {
             group: group.id,
-            stream: group.stream.clone(),
+            key: group.key.clone(),
             carrier: carrier.id,
             covered,
             reason,
@@ -220,7 +217,7 @@ impl Desk {
         for group in self.queue.older(before) {
             for row in self.queue.remove(group, usize::MAX, |row| row.at <= before) {
                 let error = Some(why.to_owned());
-                self.end(Ended { row, group, stream: None, outcome: DeliveryOutcome::Dead, error }, now);
+                self.end(Ended { row, group, key: None, outcome: DeliveryOutcome::Dead, error }, now);
             }
             if self.queue.get(group).is_none() {
                 self.living.doubt(group);
@@ -291,7 +288,7 @@ impl Desk {
                 (true, true) => (DeliveryOutcome::SentPlain, refusal.as_deref().map(str::to_owned)),
                 (true, false) => (DeliveryOutcome::Sent, flight.template_error.clone()),
             };
-            self.end(Ended { row, group: flight.group, stream: Some(flight.stream.clone()), outcome, error }, now);
+            self.end(Ended { row, group: flight.group, key: Some(flight.key.clone()), outcome, error }, now);
         }
         self.rest(flight.group, flight.closed, now);
     }
@@ -366,8 +363,8 @@ impl Desk {
 
     fn give_up(&mut self, flight: &Flight, why: Option<String>, dies: impl Fn(&Row) -> bool, now: Timestamp) {
         for row in self.queue.remove(flight.group, flight.covered, dies) {
-            let (stream, error) = (Some(flight.stream.clone()), why.clone());
-            self.end(Ended { row, group: flight.group, stream, outcome: DeliveryOutcome::Dead, error }, now);
+            let (key, error) = (Some(flight.key.clone()), why.clone());
+            self.end(Ended { row, group: flight.group, key, outcome: DeliveryOutcome::Dead, error }, now);
         }
         self.rest(flight.group, flight.closed, now);
     }

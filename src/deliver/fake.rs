@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::model::{
     Attempt, Channel, ChannelName, Cursor, Delivery, DeliveryId, DeliveryState, EventKind, Group, GroupId, Incident,
-    IncidentId, Language, Message, NewEntry, Notification, Reason, Severity, SlackDoor, State as Life, StreamName,
+    IncidentId, Key, Language, Message, NewEntry, Notification, Reason, Severity, SlackDoor, State as Life, StreamName,
     Target, Timestamp,
 };
 use crate::store::{
@@ -59,10 +59,11 @@ impl Fake {
         let incident = incident(&stream, channel);
         let group = Group {
             id: GroupId(id),
-            stream,
+            key: Key::Stream(stream),
             opened_at: Timestamp(1),
             closed_at: None,
             held_until: None,
+            held_by: None,
             revision: 1,
             told: Vec::new(),
         };
@@ -244,7 +245,11 @@ fn incident(stream: &StreamName, channel: &ChannelName) -> Incident {
         id: IncidentId(1),
         rule: "gop_too_large".into(),
         on: EventKind::PushError,
-        stream: stream.clone(),
+        key: Key::Stream(stream.clone()),
+        silence: None,
+        group_key: None,
+        labels: Default::default(),
+        annotations: Default::default(),
         group: None,
         state: Life::Firing,
         cause: None,
@@ -266,6 +271,9 @@ fn incident(stream: &StreamName, channel: &ChannelName) -> Incident {
         appid: None,
         flaps: 0,
         notify: vec![channel.clone()],
+        ack: None,
+        muted_until: None,
+        inhibited_by: None,
         seq: crate::model::Seq(0),
     }
 }

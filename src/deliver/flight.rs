@@ -2,7 +2,7 @@
 
 use super::call::Act;
 use super::queue::Row;
-use crate::model::{DeliveryId, DeliveryOutcome, GroupId, Reason, StreamName, Timestamp};
+use crate::model::{DeliveryId, DeliveryOutcome, GroupId, Key, Reason, Timestamp};
 
 /// A call that was begun.
 #[derive(Clone, Debug)]
@@ -10,7 +10,7 @@ pub(crate) struct Flight {
     /// Whose.
     pub(crate) group: GroupId,
     /// Of which stream, for the log.
-    pub(crate) stream: StreamName,
+    pub(crate) key: Key,
     /// The row that carries it.
     pub(crate) carrier: DeliveryId,
     /// How many of the group's rows, from the oldest, it tells.
@@ -37,7 +37,7 @@ pub(crate) struct Ended {
     /// Its group.
     pub(crate) group: GroupId,
     /// Its stream, if it was read.
-    pub(crate) stream: Option<StreamName>,
+    pub(crate) key: Option<Key>,
     /// How it ended.
     pub(crate) outcome: DeliveryOutcome,
     /// What was said about it last.

@@ -291,7 +291,7 @@ impl Worker {
         let (now, dice) = (self.now(), fastrand::f64());
         let why = verdict.why().unwrap_or_default();
         if !why.is_empty() {
-            let (channel, group, stream) = (&self.channel.name, flight.group.0, &flight.stream);
+            let (channel, group, stream) = (&self.channel.name, flight.group.0, &flight.key.to_string());
             tracing::warn!(%channel, group, ?stream, delivery = flight.carrier.0, why, "not told yet");
         }
         if retry::is_capped(&verdict) {
@@ -363,7 +363,7 @@ impl Worker {
             metrics.notification_delay(channel, self.now().since(ended.row.at).as_secs_f64());
         }
         let (group, delivery, outcome) = (ended.group.0, ended.row.id.0, ended.outcome.as_str());
-        let (stream, why) = (ended.stream.as_ref().map_or("", |stream| stream.full()), ended.error.as_deref());
+        let (stream, why) = (ended.key.as_ref().map(ToString::to_string), ended.error.as_deref());
         match (ended.outcome, ended.row.reason) {
             (DeliveryOutcome::Dead, _) => {
                 tracing::error!(%channel, group, ?stream, delivery, outcome, why, "notification given up");

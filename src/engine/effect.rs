@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Cause, ChannelName, GroupId, IncidentId, Severity, StreamName, Timestamp};
+use crate::model::{Cause, ChannelName, GroupId, IncidentId, Key, Severity, Timestamp};
 
 /// What happened to an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ pub struct Effect {
     /// By which rule.
     pub rule: Arc<str>,
     /// About which stream.
-    pub stream: StreamName,
+    pub key: Key,
     /// How bad.
     pub severity: Severity,
     /// The channels in which people are notified of it.

@@ -1,11 +1,10 @@
-//! Incidents of one stream share a message: who is notified when, who is not, and when the message is closed. Pure.
+//! Incidents of one key share a message: who is notified when, who is not, and when the message is closed. Pure.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    ChannelName, Group, GroupId, Incident, IncidentId, Notification, Reason, Severity, State, StreamName, Timestamp,
-    Told,
+    ChannelName, Group, GroupId, Incident, IncidentId, Key, Notification, Reason, Severity, State, Timestamp, Told,
 };
 use crate::rules::RuleSet;
 
@@ -21,9 +20,9 @@ impl Engine {
     /// News of a firing incident: it opened, came back, or grew worse.
     pub(super) fn announce(&mut self, id: IncidentId, how: Transition) {
         let Some(incident) = self.incidents.get(&id) else { return };
-        let (stream, severity, rule) = (incident.stream.clone(), incident.severity, Arc::clone(&incident.rule));
+        let (key, severity, rule) = (incident.key.clone(), incident.severity, Arc::clone(&incident.rule));
         let notify = channels(&self.rules, &rule, severity);
-        let group = self.join(id, &stream);
+        let group = self.join(id, &key);
         if let Some(incident) = self.incidents.get_mut(&id) {
             incident.notify = notify;
             incident.group = Some(group);
@@ -36,10 +35,10 @@ impl Engine {
         let told = match owed.is_empty() {
             true => Vec::new(),
             false if worse => owed,
-            false => match self.take_token(&stream, &rule) {
+            false => match self.take_token(&key, &rule) {
                 Ok(()) => owed,
                 Err(at) => {
-                    self.hold(group, at, &stream);
+                    self.hold(group, at, &key);
                     self.effect(how, id, Vec::new());
                     self.effect(Transition::Suppressed, id, Vec::new());
                     self.refresh(group, &[]);
@@ -54,13 +53,13 @@ impl Engine {
     }
 
     /// Puts an incident into its stream's open group, its own old one, or a new one.
-    fn join(&mut self, id: IncidentId, stream: &StreamName) -> GroupId {
+    fn join(&mut self, id: IncidentId, key: &Key) -> GroupId {
         let own = self.incidents.get(&id).and_then(|i| i.group).filter(|group| self.groups.contains_key(group));
-        let open = self.streams.get(stream).and_then(|cell| cell.group);
+        let open = self.cells.get(key).and_then(|cell| cell.group);
         let group = match (open, own) {
             (Some(open), _) => open,
             (None, Some(own)) => own,
-            (None, None) => self.create_group(stream),
+            (None, None) => self.create_group(key),
         };
         if let Some(members) = self.groups.get_mut(&group) {
             members.group.closed_at = None;
@@ -68,20 +67,21 @@ impl Engine {
                 members.incidents.insert(place, id);
             }
         }
-        self.cell(stream).group = Some(group);
+        self.cell(key).group = Some(group);
         group
     }
 
-    fn create_group(&mut self, stream: &StreamName) -> GroupId {
+    fn create_group(&mut self, key: &Key) -> GroupId {
         let id = self.next_group;
         self.next_group = GroupId(id.0 + 1);
         self.dirty_counters = true;
         let group = Group {
             id,
-            stream: stream.clone(),
+            key: key.clone(),
             opened_at: self.now,
             closed_at: None,
             held_until: None,
+            held_by: None,
             revision: 0,
             told: Vec::new(),
         };
@@ -135,19 +135,19 @@ impl Engine {
     }
 
     /// The stream's token, and the rule's own if it has a bucket.
-    fn take_token(&mut self, stream: &StreamName, rule: &str) -> Result<(), Timestamp> {
+    fn take_token(&mut self, key: &Key, rule: &str) -> Result<(), Timestamp> {
         let own = (0u32..).zip(&self.rules.rules).find(|(_, r)| *r.name == *rule).map(|(place, _)| place);
         for place in own.into_iter().chain([NO_RULE]) {
             let Some(buckets) = self.buckets(place) else { continue };
-            buckets.take(stream, self.now)?;
-            let known = self.streams.get(stream).and_then(|cell| cell.full_at.iter().find(|(p, _)| *p == place));
+            buckets.take(key, self.now)?;
+            let known = self.cells.get(key).and_then(|cell| cell.full_at.iter().find(|(p, _)| *p == place));
             let full_at = buckets.full_again(known.map_or(Timestamp(0), |(_, at)| *at), self.now);
-            let cell = self.cell(stream);
+            let cell = self.cell(key);
             match cell.full_at.iter_mut().find(|(p, _)| *p == place) {
                 Some((_, at)) => *at = full_at,
                 None => cell.full_at.push((place, full_at)),
             }
-            self.dirty_streams.insert(stream.clone());
+            self.dirty_cells.insert(key.clone());
         }
         Ok(())
     }
@@ -161,12 +161,12 @@ impl Engine {
     }
 
     /// The rate limit holds the news back until then.
-    fn hold(&mut self, id: GroupId, at: Timestamp, stream: &StreamName) {
+    fn hold(&mut self, id: GroupId, at: Timestamp, key: &Key) {
         if let Some(members) = self.groups.get_mut(&id) {
             members.group.held_until = Some(at);
         }
         self.dirty_groups.insert(id);
-        self.set_group_timer(at, Due::Held(id), stream);
+        self.set_group_timer(at, Due::Held(id), key);
     }
 
     /// Notifies people in these channels.
@@ -188,9 +188,9 @@ impl Engine {
     fn arm_repeat(&mut self, id: GroupId) {
         let next = self.next_repeat(id, &self.firing_by_channel(id));
         let Some(members) = self.groups.get(&id) else { return };
-        let stream = members.group.stream.clone();
+        let key = members.group.key.clone();
         if let Some(at) = next {
-            self.set_group_timer(at, Due::Repeat(id), &stream);
+            self.set_group_timer(at, Due::Repeat(id), &key);
         }
     }
 
@@ -248,24 +248,24 @@ impl Engine {
         members.iter().filter_map(|id| self.incidents.get(id)).map(|i| i.severity).max().unwrap_or(Severity::Info)
     }
 
-    /// Something of a stream is over: shows it, and closes the group if that was the last.
-    pub(super) fn settle(&mut self, stream: &StreamName, resolved: Option<IncidentId>) {
-        let Some(id) = self.streams.get(stream).and_then(|cell| cell.group) else { return };
+    /// Something of a key is over: shows it, and closes the group if that was the last.
+    pub(super) fn settle(&mut self, key: &Key, resolved: Option<IncidentId>) {
+        let Some(id) = self.cells.get(key).and_then(|cell| cell.group) else { return };
         if resolved.is_some() {
             self.revise(id);
         }
         let Some(members) = self.groups.get(&id) else { return };
         let fires = members.incidents.iter().any(|id| self.incidents.get(id).is_some_and(|i| i.is_firing()));
         let held = members.group.held_until.is_some();
-        match (fires || self.is_pending(stream) || held, resolved) {
+        match (fires || self.is_pending(key) || held, resolved) {
             (true, Some(_)) => self.refresh(id, &[]),
             (true, None) => {}
             (false, _) => self.close(id),
         }
     }
 
-    fn is_pending(&self, stream: &StreamName) -> bool {
-        let Some(cell) = self.streams.get(stream) else { return false };
+    fn is_pending(&self, key: &Key) -> bool {
+        let Some(cell) = self.cells.get(key) else { return false };
         cell.incidents.iter().any(|(_, id)| self.incidents.get(id).is_some_and(|i| i.state == State::Pending))
     }
 
@@ -283,7 +283,7 @@ impl Engine {
         }
         group.closed_at = Some(now);
         group.held_until = None;
-        let stream = group.stream.clone();
+        let key = group.key.clone();
         for channel in known {
             let reason = match (self.can_edit(&channel), open.contains(&channel)) {
                 (true, true) if loud => Reason::Reply,
@@ -295,16 +295,16 @@ impl Engine {
             self.outbox.push(Notification { channel, group: id, reason, severity, at: now });
         }
         self.dirty_groups.insert(id);
-        self.cell(&stream).group = None;
-        self.set_group_timer(now + self.memory(), Due::Forget(id), &stream);
+        self.cell(&key).group = None;
+        self.set_group_timer(now + self.memory(), Due::Forget(id), &key);
     }
 
     /// A held group's token may be there.
     pub(super) fn release(&mut self, id: GroupId) {
         let Some(members) = self.groups.get(&id) else { return };
-        let stream = members.group.stream.clone();
+        let key = members.group.key.clone();
         match members.group.held_until {
-            Some(at) if at > self.now => return self.set_group_timer(at, Due::Held(id), &stream),
+            Some(at) if at > self.now => return self.set_group_timer(at, Due::Held(id), &key),
             Some(_) => {}
             None => return,
         }
@@ -316,9 +316,9 @@ impl Engine {
         let (first, rule, fires) = (first.id, Arc::clone(&first.rule), first.is_firing());
         let channels = if fires { self.owed(id) } else { self.unaware(id) };
         if !channels.is_empty()
-            && let Err(at) = self.take_token(&stream, &rule)
+            && let Err(at) = self.take_token(&key, &rule)
         {
-            return self.hold(id, at, &stream);
+            return self.hold(id, at, &key);
         }
         if let Some(members) = self.groups.get_mut(&id) {
             members.group.held_until = None;
@@ -339,7 +339,7 @@ impl Engine {
                 told.over = told.over || channels.contains(&told.channel);
             }
         }
-        self.settle(&stream, None);
+        self.settle(&key, None);
     }
 
     /// Channels that should have heard of a group that is over by now and can't be told by an edit.
@@ -362,9 +362,9 @@ impl Engine {
         let by_channel = self.firing_by_channel(id);
         let Some(at) = self.next_repeat(id, &by_channel) else { return };
         let Some(members) = self.groups.get(&id) else { return };
-        let stream = members.group.stream.clone();
+        let key = members.group.key.clone();
         if at > self.now {
-            return self.set_group_timer(at, Due::Repeat(id), &stream);
+            return self.set_group_timer(at, Due::Repeat(id), &key);
         }
         if members.group.held_until.is_some() {
             return; // Told when the token frees, with the rest.
@@ -374,7 +374,7 @@ impl Engine {
             return;
         };
         let (first, rule) = (first.id, Arc::clone(&first.rule));
-        match self.take_token(&stream, &rule) {
+        match self.take_token(&key, &rule) {
             Ok(()) => {
                 let owed = self.owed(id);
                 self.effect(Transition::Repeated, first, owed.clone());
@@ -383,7 +383,7 @@ impl Engine {
             }
             Err(at) => {
                 self.effect(Transition::Suppressed, first, Vec::new());
-                self.hold(id, at, &stream);
+                self.hold(id, at, &key);
             }
         }
     }
@@ -391,15 +391,15 @@ impl Engine {
     /// A closed group has been remembered long enough.
     pub(super) fn forget(&mut self, id: GroupId) {
         let Some(members) = self.groups.get(&id) else { return };
-        let stream = members.group.stream.clone();
+        let key = members.group.key.clone();
         let Some(closed_at) = members.group.closed_at else { return };
         let at = closed_at + self.memory();
         if at > self.now {
-            return self.set_group_timer(at, Due::Forget(id), &stream);
+            return self.set_group_timer(at, Due::Forget(id), &key);
         }
         let Some(members) = self.groups.remove(&id) else { return };
         let incidents: Vec<Incident> = members.incidents.iter().filter_map(|id| self.incidents.remove(id)).collect();
-        if let Some(cell) = self.streams.get_mut(&stream) {
+        if let Some(cell) = self.cells.get_mut(&key) {
             cell.incidents.retain(|(_, incident)| !members.incidents.contains(incident));
             cell.incidents.shrink_to_fit();
         }
@@ -430,5 +430,5 @@ impl Engine {
 fn channels(rules: &RuleSet, rule: &str, severity: Severity) -> Vec<ChannelName> {
     let Some(rule) = rules.rules.iter().find(|r| *r.name == *rule) else { return Vec::new() };
     let heard = |name: &&ChannelName| rules.channels.get(*name).is_some_and(|c| c.min_severity <= severity);
-    rule.notify.iter().filter(heard).cloned().collect()
+    rule.notify.as_ref().unwrap_or(&rules.notify).iter().filter(heard).cloned().collect()
 }

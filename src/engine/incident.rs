@@ -55,7 +55,11 @@ impl Engine {
             id: self.next_incident,
             rule: Arc::clone(&self.rules.rules[finding.place as usize].name),
             on: event.kind,
-            stream: event.stream.clone(),
+            silence: None,
+            key: report.key.clone(),
+            group_key: None,
+            labels: Default::default(),
+            annotations: Default::default(),
             group: None,
             state: State::Firing,
             cause: None,
@@ -77,6 +81,9 @@ impl Engine {
             appid: None,
             flaps: 0,
             notify: Vec::new(),
+            ack: None,
+            muted_until: None,
+            inhibited_by: None,
             seq: self.seq,
         };
         absorb(&mut incident, event, finding.amount, matched);
@@ -95,7 +102,7 @@ impl Engine {
             EventKind::PushEnd => self.now + NO_WORD,
             _ => found.last_received.max(self.now) + rule.resolve_after,
         };
-        let cell = self.streams.get(&found.stream);
+        let cell = self.cells.get(&found.key);
         let open = cell.and_then(|cell| cell.group);
         let earlier = cell.and_then(|cell| cell.incident(place)).and_then(|id| self.incidents.get(&id)).filter(|i| {
             let young = i.resolved_at.is_some_and(|over| self.now < over + rule.reopen_within);
@@ -132,20 +139,15 @@ impl Engine {
         self.dirty_counters = true;
         self.dirty_incidents.insert(id);
         if let Some(deadline) = incident.deadline {
-            self.timers.set(Timer {
-                at: deadline,
-                rule: place,
-                stream: incident.stream.clone(),
-                due: Due::Deadline(id),
-            });
+            self.timers.set(Timer { at: deadline, rule: place, key: incident.key.clone(), due: Due::Deadline(id) });
         }
-        self.cell(&incident.stream).add(place, id);
+        self.cell(&incident.key).add(place, id);
         self.incidents.insert(id, incident);
     }
 
     fn set_deadline(&mut self, id: IncidentId, place: u32, at: Timestamp) {
         if let Some(incident) = self.incidents.get(&id) {
-            self.timers.set(Timer { at, rule: place, stream: incident.stream.clone(), due: Due::Deadline(id) });
+            self.timers.set(Timer { at, rule: place, key: incident.key.clone(), due: Due::Deadline(id) });
         }
     }
 
@@ -194,7 +196,7 @@ impl Engine {
     /// Takes an incident out of memory and of its stream.
     fn take(&mut self, id: IncidentId) -> Option<Incident> {
         let incident = self.incidents.remove(&id)?;
-        if let Some(cell) = self.streams.get_mut(&incident.stream) {
+        if let Some(cell) = self.cells.get_mut(&incident.key) {
             cell.incidents.retain(|(_, other)| *other != id);
         }
         Some(incident)
@@ -210,20 +212,20 @@ impl Engine {
         incident.resolved_at = Some(now);
         incident.deadline = None;
         incident.seq = seq;
-        let stream = incident.stream.clone();
+        let key = incident.key.clone();
         self.dirty_incidents.insert(id);
         match before {
             State::Firing => {
                 self.firing -= 1;
                 self.effect(Transition::Resolved(cause), id, Vec::new());
-                self.settle(&stream, Some(id));
+                self.settle(&key, Some(id));
             }
             State::Pending => {
                 self.pending -= 1;
-                if let Some(cell) = self.streams.get_mut(&stream) {
+                if let Some(cell) = self.cells.get_mut(&key) {
                     cell.incidents.retain(|(_, other)| *other != id);
                 }
-                self.settle(&stream, None);
+                self.settle(&key, None);
             }
             State::Resolved => {}
         }

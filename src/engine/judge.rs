@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{Cause, Entry, Event, EventKind, IncidentId, Input, RuleOutcome, Severity, State, Timestamp};
-use crate::rules::{Plan, RuleSet};
+use crate::model::{Cause, Entry, Event, EventKind, IncidentId, Input, Key, RuleOutcome, Severity, State, Timestamp};
+use crate::rules::{Matching, Plan, RuleSet};
 
 use super::Engine;
 use super::cell::Cell;
@@ -35,15 +35,17 @@ impl Engine {
     pub fn warm(&mut self, entry: &Entry) {
         let Input::Callback(event) = &entry.input else { return };
         let cursor = std::mem::replace(&mut self.seq, entry.seq);
-        let standing = match self.streams.get(&event.stream) {
+        let key = Key::Stream(event.stream.clone());
+        let standing = match self.cells.get(&key) {
             Some(cell) => cell.sessions.standing(event.session.as_deref(), entry.received_at),
             None => Standing::Open,
         };
-        let report = self.report(event, entry.received_at, standing, false);
+        let received = entry.received_at;
+        let report = Report { event, key, time: event.time(received), received, standing, other_live: false };
         let mut scratch = std::mem::take(&mut self.scratch);
         self.find(&report, &mut scratch, |_, _| {});
         for finding in &scratch.findings {
-            let Some(id) = self.streams.get(&event.stream).and_then(|cell| cell.incident(finding.place)) else {
+            let Some(id) = self.cells.get(&report.key).and_then(|cell| cell.incident(finding.place)) else {
                 continue;
             };
             let unwritten = self.incidents.get(&id).is_some_and(|i| i.state == State::Firing && i.seq < entry.seq);
@@ -57,8 +59,9 @@ impl Engine {
 
     /// Takes a callback in.
     pub(super) fn take_in(&mut self, event: &Event, received: Timestamp) {
-        let (standing, other_live) = self.track_session(event, received);
-        let report = self.report(event, received, standing, other_live);
+        let key = Key::Stream(event.stream.clone());
+        let (standing, other_live) = self.track_session(&key, event, received);
+        let report = Report { event, key, time: event.time(received), received, standing, other_live };
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut missed = std::mem::take(&mut self.tally);
         self.find(&report, &mut scratch, |place, outcome| count(&mut missed, place, outcome));
@@ -72,28 +75,24 @@ impl Engine {
         self.scratch = scratch;
     }
 
-    fn report<'a>(&self, event: &'a Event, received: Timestamp, standing: Standing, other_live: bool) -> Report<'a> {
-        Report { event, time: event.time(received), received, standing, other_live }
-    }
-
     /// Notes what the event says about sessions: (standing before, another session is live).
-    fn track_session(&mut self, event: &Event, received: Timestamp) -> (Standing, bool) {
+    fn track_session(&mut self, key: &Key, event: &Event, received: Timestamp) -> (Standing, bool) {
         let session = event.session.as_deref();
         match event.kind {
             EventKind::PushBegin | EventKind::PushError => {
-                let (standing, changed) = self.cell(&event.stream).sessions.heard(session, received);
+                let (standing, changed) = self.cell(key).sessions.heard(session, received);
                 if changed {
-                    self.dirty_streams.insert(event.stream.clone());
+                    self.dirty_cells.insert(key.clone());
                 }
                 (standing, false)
             }
             EventKind::PushEnd => {
-                let cell = self.cell(&event.stream);
+                let cell = self.cell(key);
                 let standing = cell.sessions.ended(session, received);
                 let other_live = cell.sessions.any_live(received);
                 // A replay must not take reports from before this end for late ones: write what they changed.
                 let open: Vec<IncidentId> = cell.incidents.iter().map(|(_, id)| *id).collect();
-                self.dirty_streams.insert(event.stream.clone());
+                self.dirty_cells.insert(key.clone());
                 self.dirty_incidents.extend(open.into_iter().filter(|id| self.touched_at.contains_key(id)));
                 (standing, other_live)
             }
@@ -114,7 +113,7 @@ impl Engine {
         for place in &scratch.places {
             let rule = &rules.rules[*place as usize];
             scratch.one.clear();
-            if !rule.matches(report.event, &mut scratch.one) {
+            if rule.matches(report.event, report.received, &mut scratch.one) != Matching::Yes {
                 missed(*place, RuleOutcome::NoMatch);
                 continue;
             }
@@ -126,7 +125,7 @@ impl Engine {
             scratch.matched.extend_from_slice(&scratch.one);
             let width = Width { within: rule.within.unwrap_or_default(), cap: cap(&rule.plan) };
             if cell.is_none() {
-                cell = Some(self.cell(&report.event.stream));
+                cell = Some(self.cell(&report.key));
             }
             let Some(cell) = cell.as_mut() else { continue };
             let reading = cell.window(*place).observe(report.time, report.received, amount, width);
@@ -144,7 +143,7 @@ impl Engine {
             EventKind::PushEnd => EventKind::PushError,
             _ => return,
         };
-        let Some(cell) = self.streams.get(&report.event.stream) else { return };
+        let Some(cell) = self.cells.get(&report.key) else { return };
         let mut ids: Vec<IncidentId> = cell.incidents.iter().map(|(_, id)| *id).collect();
         ids.retain(|id| match self.incidents.get(id) {
             // A report that names no session can't be told from a late one but by its time.
@@ -164,7 +163,7 @@ impl Engine {
     /// One rule's verdict.
     fn judge(&mut self, report: &Report<'_>, finding: &Finding, matched: &[(usize, u64)]) -> RuleOutcome {
         let rules = Arc::clone(&self.rules);
-        let known = self.streams.get(&report.event.stream).and_then(|cell| cell.incident(finding.place));
+        let known = self.cells.get(&report.key).and_then(|cell| cell.incident(finding.place));
         let incident = known.and_then(|id| self.incidents.get(&id));
         let late = !finding.reading.newest || incident.is_some_and(|i| report.time < i.last_at);
         let standing = match report.standing {
@@ -250,7 +249,7 @@ impl Engine {
             incident: id,
             group: incident.group.unwrap_or_default(),
             rule: Arc::clone(&incident.rule),
-            stream: incident.stream.clone(),
+            key: incident.key.clone(),
             severity: incident.severity,
             notify,
         });

@@ -10,7 +10,7 @@ use governor::nanos::Nanos;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use crate::model::{StreamName, Timestamp};
+use crate::model::{Key, Timestamp};
 use crate::rules::RateLimit;
 
 /// The engine's clock as governor wants it: nanoseconds since the epoch, moved by hand.
@@ -35,7 +35,7 @@ fn nanos(at: Timestamp) -> u64 {
     u64::try_from(at.0).unwrap_or(0).saturating_mul(1_000_000)
 }
 
-type Limiter = RateLimiter<StreamName, HashMapStateStore<StreamName>, HandClock, NoOpMiddleware<Nanos>>;
+type Limiter = RateLimiter<Key, HashMapStateStore<Key>, HandClock, NoOpMiddleware<Nanos>>;
 
 /// Token buckets by stream, all of one shape.
 ///
@@ -66,7 +66,7 @@ impl Buckets {
     ///
     /// # Errors
     /// Without one: when the next will be there.
-    pub(super) fn take(&self, key: &StreamName, now: Timestamp) -> Result<(), Timestamp> {
+    pub(super) fn take(&self, key: &Key, now: Timestamp) -> Result<(), Timestamp> {
         self.clock.set(now);
         self.limiter.check_key(key).map_err(|not_until| {
             let wait = not_until.wait_time_from(Nanos::from(nanos(now)));
@@ -83,7 +83,7 @@ impl Buckets {
     }
 
     /// Makes the bucket of `key` be full at `full_at`, as it was before the restart.
-    pub(super) fn refill(&self, key: &StreamName, full_at: Timestamp, now: Timestamp) {
+    pub(super) fn refill(&self, key: &Key, full_at: Timestamp, now: Timestamp) {
         let every = self.limit.every;
         let missing = full_at.since(now).as_millis().div_ceil(every.as_millis());
         let tokens = u32::try_from(missing).unwrap_or(u32::MAX).min(self.limit.burst.get());
@@ -109,6 +109,8 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use crate::model::StreamName;
+
     use super::*;
 
     const T0: Timestamp = Timestamp(1_700_000_000_000);
@@ -117,8 +119,8 @@ mod tests {
         Buckets::new(RateLimit { burst: NonZeroU32::new(burst).unwrap(), every: Duration::from_secs(every) })
     }
 
-    fn stream(name: &str) -> StreamName {
-        StreamName::new("d", "p", name)
+    fn stream(name: &str) -> Key {
+        Key::Stream(StreamName::new("d", "p", name))
     }
 
     #[test]

@@ -18,8 +18,10 @@ mod limit;
 mod report;
 mod sessions;
 mod state;
-pub use state::LoadError;
+pub use state::{LoadError, rules_in_force};
 mod timers;
+mod verdict;
+pub use verdict::Verdict;
 mod window;
 
 #[cfg(test)]
@@ -31,8 +33,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Cursor, EngineChanges, Entry, Group, GroupId, Incident, IncidentId, Input, Notification, RuleOutcome, Seq, State,
-    StreamName, Timestamp,
+    Cursor, EngineChanges, Entry, Group, GroupId, Incident, IncidentId, Input, Key, Notification, RuleOutcome, Seq,
+    State, Timestamp,
 };
 use crate::rules::RuleSet;
 
@@ -75,19 +77,19 @@ pub struct Engine {
 
     now: Timestamp,
     seq: Seq,
-    streams: Map<StreamName, Cell>,
+    cells: Map<Key, Cell>,
     incidents: Map<IncidentId, Incident>,
     groups: Map<GroupId, Members>,
     timers: Timers,
     /// Streams by the time their cell is looked at next; ascending, as the delay is always the same.
-    checks: VecDeque<(Timestamp, StreamName)>,
+    checks: VecDeque<(Timestamp, Key)>,
     next_incident: IncidentId,
     next_group: GroupId,
 
     /// To be written with the next commit.
     dirty_incidents: BTreeSet<IncidentId>,
     dirty_groups: BTreeSet<GroupId>,
-    dirty_streams: BTreeSet<StreamName>,
+    dirty_cells: BTreeSet<Key>,
     dirty_counters: bool,
     forgotten: Vec<GroupId>,
     /// Forgotten before they were written for the last time.
@@ -114,7 +116,7 @@ impl Engine {
             rule_buckets: rules.rules.iter().map(|rule| rule.rate_limit.map(Buckets::new)).collect(),
             now: Timestamp(0),
             seq: Seq(0),
-            streams: Map::default(),
+            cells: Map::default(),
             incidents: Map::default(),
             groups: Map::default(),
             timers: Timers::default(),
@@ -123,7 +125,7 @@ impl Engine {
             next_group: GroupId(1),
             dirty_incidents: BTreeSet::new(),
             dirty_groups: BTreeSet::new(),
-            dirty_streams: BTreeSet::new(),
+            dirty_cells: BTreeSet::new(),
             dirty_counters: false,
             forgotten: Vec::new(),
             parting: Vec::new(),
@@ -158,8 +160,16 @@ impl Engine {
         self.seq = entry.seq;
         match &entry.input {
             Input::Callback(event) => self.take_in(event, entry.received_at),
-            Input::Resumed { .. } => {}
-            Input::RulesLoaded { .. } => self.resolve_orphans(),
+            Input::RulesLoaded { .. } => {
+                self.dirty_counters = true;
+                self.resolve_orphans();
+            }
+            Input::Resumed { .. }
+            | Input::ClockSet { .. }
+            | Input::Muted(_)
+            | Input::Unmuted { .. }
+            | Input::Acknowledged { .. }
+            | Input::Noticed(_) => {}
         }
         self.check_cells();
     }
@@ -190,7 +200,7 @@ impl Engine {
     pub fn has_changes(&self) -> bool {
         !(self.dirty_incidents.is_empty()
             && self.dirty_groups.is_empty()
-            && self.dirty_streams.is_empty()
+            && self.dirty_cells.is_empty()
             && self.forgotten.is_empty()
             && self.outbox.is_empty()
             && !self.dirty_counters)
@@ -227,7 +237,7 @@ impl Engine {
     /// Streams in memory.
     #[must_use]
     pub fn streams(&self) -> usize {
-        self.streams.len()
+        self.cells.len()
     }
 
     fn fall_due(&mut self, timer: Timer) {
@@ -239,8 +249,8 @@ impl Engine {
         }
     }
 
-    fn set_group_timer(&mut self, at: Timestamp, due: Due, stream: &StreamName) {
-        self.timers.set(Timer { at, rule: NO_RULE, stream: stream.clone(), due });
+    fn set_group_timer(&mut self, at: Timestamp, due: Due, key: &Key) {
+        self.timers.set(Timer { at, rule: NO_RULE, key: key.clone(), due });
     }
 
     /// Moves the deadlines of everything that is open by a gap in which we heard nothing.
@@ -260,28 +270,28 @@ impl Engine {
                 Some((at, _)) if *at <= self.now => {}
                 Some(_) | None => break,
             }
-            let Some((_, stream)) = self.checks.pop_front() else { break };
-            let Some(cell) = self.streams.get_mut(&stream) else { continue };
+            let Some((_, key)) = self.checks.pop_front() else { break };
+            let Some(cell) = self.cells.get_mut(&key) else { continue };
             if cell.prune(self.now, &self.rules.rules) {
-                self.dirty_streams.insert(stream.clone());
+                self.dirty_cells.insert(key.clone());
             }
             if cell.is_idle() {
-                self.streams.remove(&stream);
+                self.cells.remove(&key);
             } else {
-                self.checks.push_back((self.now + CHECK_EVERY, stream));
+                self.checks.push_back((self.now + CHECK_EVERY, key));
             }
         }
-        if self.streams.is_empty() {
+        if self.cells.is_empty() {
             self.checks.clear();
         }
     }
 
     /// The cell of a stream, made if need be.
-    fn cell(&mut self, stream: &StreamName) -> &mut Cell {
-        match self.streams.entry(stream.clone()) {
+    fn cell(&mut self, key: &Key) -> &mut Cell {
+        match self.cells.entry(key.clone()) {
             Slot::Occupied(slot) => slot.into_mut(),
             Slot::Vacant(slot) => {
-                self.checks.push_back((self.now + CHECK_EVERY, stream.clone()));
+                self.checks.push_back((self.now + CHECK_EVERY, key.clone()));
                 slot.insert(Cell::default())
             }
         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::model::{Event, Timestamp};
+use crate::model::{Event, Key, Timestamp};
 
 use super::sessions::Standing;
 use super::window::Reading;
@@ -10,6 +10,8 @@ use super::window::Reading;
 /// An event with everything about its reception that the verdicts need.
 pub(super) struct Report<'a> {
     pub(super) event: &'a Event,
+    /// Its stream.
+    pub(super) key: Key,
     /// The event's time: the earlier of the cloud's and ours.
     pub(super) time: Timestamp,
     pub(super) received: Timestamp,

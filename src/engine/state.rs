@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Cursor, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Keyed, State, StreamName, Timestamp,
+    Cursor, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Key, Keyed, State, Timestamp,
 };
 
 use super::cell::Cell;
@@ -37,6 +37,9 @@ struct StreamRecord {
 struct Counters {
     incident: IncidentId,
     group: GroupId,
+    /// Hash of the rules in force.
+    #[serde(default)]
+    rules: String,
 }
 
 /// A stored record that can't be read: the data folder is damaged or of another version.
@@ -46,6 +49,15 @@ pub struct LoadError {
     kind: String,
     key: String,
     source: serde_json::Error,
+}
+
+/// Hash of the rules under which a state was committed; `None` in a new folder.
+#[must_use]
+pub fn rules_in_force(state: &EngineState) -> Option<String> {
+    let (kind, key) = COUNTERS;
+    let (.., value) = state.keyed.iter().find(|(k, name, _)| k == kind && name == key)?;
+    let counters: Counters = serde_json::from_str(value).ok()?;
+    Some(counters.rules).filter(|hash| !hash.is_empty())
 }
 
 impl Engine {
@@ -60,9 +72,9 @@ impl Engine {
             let broken = |source| LoadError { kind: kind.clone(), key: key.clone(), source };
             match (kind.as_str(), key.as_str()) {
                 (STREAM, key) => {
-                    let stream: StreamName = serde_json::from_str(key).map_err(broken)?;
+                    let key: Key = serde_json::from_str(key).map_err(broken)?;
                     let record: StreamRecord = serde_json::from_str(&value).map_err(broken)?;
-                    self.load_stream(stream, record);
+                    self.load_stream(key, record);
                 }
                 COUNTERS => {
                     let counters: Counters = serde_json::from_str(&value).map_err(broken)?;
@@ -75,15 +87,15 @@ impl Engine {
         for mut group in state.groups {
             // Nobody is behind a channel that was taken out of the rules.
             group.told.retain(|told| self.rules.channels.contains_key(&told.channel));
-            let (id, stream) = (group.id, group.stream.clone());
+            let (id, key) = (group.id, group.key.clone());
             match (group.closed_at, group.held_until) {
-                (Some(closed_at), _) => self.set_group_timer(closed_at + self.memory(), Due::Forget(id), &stream),
+                (Some(closed_at), _) => self.set_group_timer(closed_at + self.memory(), Due::Forget(id), &key),
                 (None, held) => {
-                    self.cell(&stream).group = Some(id);
+                    self.cell(&key).group = Some(id);
                     // Fires at once and is set anew for when it is really due.
-                    self.set_group_timer(cursor.at, Due::Repeat(id), &stream);
+                    self.set_group_timer(cursor.at, Due::Repeat(id), &key);
                     if let Some(at) = held {
-                        self.set_group_timer(at, Due::Held(id), &stream);
+                        self.set_group_timer(at, Due::Held(id), &key);
                     }
                 }
             }
@@ -97,17 +109,17 @@ impl Engine {
         Ok(())
     }
 
-    fn load_stream(&mut self, stream: StreamName, record: StreamRecord) {
+    fn load_stream(&mut self, key: Key, record: StreamRecord) {
         let mut full_at = vec![(NO_RULE, record.full_at)];
         let place = |name: &str| (0u32..).zip(&self.rules.rules).find(|(_, r)| *r.name == *name).map(|(at, _)| at);
         full_at.extend(record.rules_full_at.iter().filter_map(|(name, at)| Some((place(name)?, *at))));
         full_at.retain(|(_, at)| *at > self.now);
         for (place, at) in &full_at {
             if let Some(buckets) = self.buckets(*place) {
-                buckets.refill(&stream, *at, self.now);
+                buckets.refill(&key, *at, self.now);
             }
         }
-        let cell = self.cell(&stream);
+        let cell = self.cell(&key);
         cell.sessions = record.sessions;
         cell.full_at = full_at;
     }
@@ -123,12 +135,12 @@ impl Engine {
             State::Resolved => {}
         }
         if let (State::Pending | State::Firing, Some(at)) = (incident.state, incident.deadline) {
-            self.timers.set(Timer { at, rule: place, stream: incident.stream.clone(), due: Due::Deadline(id) });
+            self.timers.set(Timer { at, rule: place, key: incident.key.clone(), due: Due::Deadline(id) });
         }
         if let Some(members) = incident.group.and_then(|group| self.groups.get_mut(&group)) {
             members.incidents.push(id);
         }
-        self.cell(&incident.stream).add(place, id);
+        self.cell(&incident.key).add(place, id);
         self.incidents.insert(id, incident);
     }
 
@@ -148,13 +160,14 @@ impl Engine {
     pub(super) fn changes(&mut self) -> EngineChanges {
         let mut keyed: Vec<Keyed> = Vec::new();
         if std::mem::take(&mut self.dirty_counters) {
-            let counters = Counters { incident: self.next_incident, group: self.next_group };
+            let rules = self.rules.hash.clone();
+            let counters = Counters { incident: self.next_incident, group: self.next_group, rules };
             let (kind, key) = COUNTERS;
             keyed.push(Keyed { kind, key: key.to_owned(), value: to_json(&counters) });
         }
-        for stream in std::mem::take(&mut self.dirty_streams) {
-            let Some(key) = to_json(&stream) else { continue };
-            let value = self.streams.get(&stream).and_then(|cell| self.record(cell)).and_then(|r| to_json(&r));
+        for cell in std::mem::take(&mut self.dirty_cells) {
+            let Some(key) = to_json(&cell) else { continue };
+            let value = self.cells.get(&cell).and_then(|cell| self.record(cell)).and_then(|r| to_json(&r));
             keyed.push(Keyed { kind: STREAM, key, value });
         }
         let dirty = std::mem::take(&mut self.dirty_incidents);

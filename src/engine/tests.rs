@@ -6,10 +6,10 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
 use crate::model::{
-    Abnormal, AbnormalType, Catalogue, Cause, Channel, ChannelName, Detail, Door, Event, EventId, EventKind, Language,
-    Reason, Severity, Target,
+    Abnormal, AbnormalType, Catalogue, Cause, Channel, ChannelName, Detail, Door, Event, EventId, EventKind, Labels,
+    Language, Reason, Scope, Severity, StreamName, Target,
 };
-use crate::rules::{Plan, RateLimit, Rule};
+use crate::rules::{GroupBy, Measure, Plan, RateLimit, Rule};
 
 use super::*;
 
@@ -54,6 +54,8 @@ fn rule_set(rules: Vec<Rule>) -> RuleSet {
         rate_limit: None,
         timezone: TimeZone::UTC,
         notify: vec![ChannelName::new("chat")],
+        routes: Vec::new(),
+        mutes: Vec::new(),
     }
 }
 
@@ -61,16 +63,25 @@ fn rule(name: &str, types: &[u32]) -> Rule {
     Rule {
         name: name.into(),
         on: EventKind::PushError,
+        silence: None,
         types: types.iter().map(|n| AbnormalType(*n)).collect(),
         conditions: Vec::new(),
+        per: Scope::Stream,
+        measure: Measure::Count,
         within: None,
         plan: Plan::Levels(vec![(1, Severity::Warning)]),
+        lasting: None,
         grace: None,
         resolve_after: secs(90),
         reopen_within: secs(600),
         repeat_interval: secs(3600),
         rate_limit: None,
-        notify: vec![ChannelName::new("chat"), ChannelName::new("robot")],
+        notify: Some(vec![ChannelName::new("chat"), ChannelName::new("robot")]),
+        labels: Labels::default(),
+        annotations: Labels::default(),
+        group_by: GroupBy::Stream,
+        inhibits: Vec::new(),
+        active: Vec::new(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{GroupId, IncidentId, StreamName, Timestamp};
+use crate::model::{GroupId, IncidentId, Key, Timestamp};
 
 /// What falls due. Compared after due time, rule and stream, so that equal moments have an order too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +25,7 @@ pub(super) struct Timer {
     /// Place of the rule in the file; groups come after all rules.
     pub(super) rule: u32,
     /// The key.
-    pub(super) stream: StreamName,
+    pub(super) key: Key,
     /// What.
     pub(super) due: Due,
 }

@@ -1,10 +1,11 @@
 //! Incidents, and the groups of incidents that share one message.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AbnormalType, ChannelName, EventKind, Seq, Severity, StreamName, Timestamp};
+use super::{AbnormalType, Ack, ChannelName, EventKind, Key, Seq, Severity, Timestamp};
 
 /// Number of an incident, counted from 1 per data folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +55,8 @@ pub enum Cause {
     RuleRemoved,
     /// A state without a word for 24 hours.
     NoWord,
+    /// What was silent was heard again.
+    Heard,
 }
 
 /// What was seen of one abnormal type within an incident.
@@ -81,8 +84,21 @@ pub struct Incident {
     pub rule: Arc<str>,
     /// The kind of callback the rule listens to.
     pub on: EventKind,
-    /// Whose.
-    pub stream: StreamName,
+    /// For a rule on silence: how long nothing was heard before it fired, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence: Option<u64>,
+    /// What it is about.
+    #[serde(rename = "stream")]
+    pub key: Key,
+    /// What its group is known by (`group_by`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_key: Option<Key>,
+    /// The rule's own labels.
+    #[serde(default, skip_serializing_if = "no_labels")]
+    pub labels: Labels,
+    /// The rule's own words for the message: `summary`, `runbook_url`, …
+    #[serde(default, skip_serializing_if = "no_labels")]
+    pub annotations: Labels,
     /// The group whose message tells it; `None` while pending.
     pub group: Option<GroupId>,
     /// Where it is in its life.
@@ -137,6 +153,15 @@ pub struct Incident {
     /// Channels that hear of it.
     #[serde(default)]
     pub notify: Vec<ChannelName>,
+    /// A person said "I have it"; cleared when it grows worse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ack: Option<Ack>,
+    /// Posts about it are muted until then, by the wall clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    /// It is part of this one, which is told in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inhibited_by: Option<IncidentId>,
     /// The last journal entry that is in these figures: a replay after a restart adds the later ones.
     #[serde(default)]
     pub seq: Seq,
@@ -148,6 +173,25 @@ impl Incident {
     pub fn is_firing(&self) -> bool {
         self.state == State::Firing
     }
+}
+
+/// Names and values of an operator's own, shared by all incidents of a rule.
+pub type Labels = Arc<BTreeMap<Box<str>, Box<str>>>;
+
+fn no_labels(labels: &Labels) -> bool {
+    labels.is_empty()
+}
+
+/// What holds news of a group back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holder {
+    /// The rate limit: told when a token frees.
+    RateLimit,
+    /// A mute: told when it ends, if it still fires.
+    Mute,
+    /// An incident that it is part of: told when that one is over, if it still fires.
+    Inhibition,
 }
 
 /// What a channel has been told of a group, as far as the engine has decided it.
@@ -170,16 +214,20 @@ pub struct Told {
 pub struct Group {
     /// Its number.
     pub id: GroupId,
-    /// The stream it is about.
-    pub stream: StreamName,
+    /// What it is about: by default what its first incident is about.
+    #[serde(rename = "stream")]
+    pub key: Key,
     /// When it opened (our time).
     pub opened_at: Timestamp,
     /// When all of it was over; `None` while anything fires or waits to be told.
     #[serde(default)]
     pub closed_at: Option<Timestamp>,
-    /// Held back by the rate limit until then: nothing has been told yet.
+    /// News is held back until then.
     #[serde(default)]
     pub held_until: Option<Timestamp>,
+    /// By what it is held back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<Holder>,
     /// Rises with every change that the message should show.
     pub revision: u64,
     /// What each channel has been told.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Event, EventId, Timestamp};
+use super::{Event, EventId, IncidentId, Mute, MuteId, Notice, Timestamp};
 
 /// Place in the journal, counted from 1; never reused, not even after pruning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -36,6 +36,27 @@ pub enum Input {
         /// Hash of the rules' text, hex.
         hash: Box<str>,
     },
+    /// The wall clock was set: from here on it reads this much more than the stamps of the journal, ms.
+    ClockSet {
+        /// Wall clock minus the journal's time.
+        ahead: i64,
+    },
+    /// A person set a mute.
+    Muted(Box<Mute>),
+    /// A mute was lifted before its end.
+    Unmuted {
+        /// Which.
+        id: MuteId,
+    },
+    /// A person has an incident in hand.
+    Acknowledged {
+        /// Which.
+        incident: IncidentId,
+        /// Who, as the platform names them: hostile text.
+        by: Box<str>,
+    },
+    /// pushwatch has something to say about itself to the channels of `defaults.notify`.
+    Noticed(Box<Notice>),
 }
 
 impl Input {
@@ -44,7 +65,13 @@ impl Input {
     pub fn id(&self) -> Option<EventId> {
         match self {
             Input::Callback(event) => Some(event.id),
-            Input::Resumed { .. } | Input::RulesLoaded { .. } => None,
+            Input::Resumed { .. }
+            | Input::RulesLoaded { .. }
+            | Input::ClockSet { .. }
+            | Input::Muted(_)
+            | Input::Unmuted { .. }
+            | Input::Acknowledged { .. }
+            | Input::Noticed(_) => None,
         }
     }
 }

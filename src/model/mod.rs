@@ -6,6 +6,9 @@ pub use time::Timestamp;
 mod stream;
 pub use stream::StreamName;
 
+pub mod key;
+pub use key::{Key, Scope};
+
 mod severity;
 pub use severity::Severity;
 
@@ -16,7 +19,13 @@ pub mod journal;
 pub use journal::{Cursor, Entry, Input, NewEntry, Seq};
 
 pub mod incident;
-pub use incident::{Cause, Group, GroupId, Incident, IncidentId, State, Told, Trouble};
+pub use incident::{Cause, Group, GroupId, Holder, Incident, IncidentId, Labels, State, Told, Trouble};
+
+pub mod mute;
+pub use mute::{Ack, Mute, MuteId};
+
+pub mod notice;
+pub use notice::Notice;
 
 pub mod notification;
 pub use notification::{Attempt, Delivery, DeliveryId, DeliveryState, Message, Notification, Reason};

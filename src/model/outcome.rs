@@ -75,6 +75,14 @@ named! {
         Escalated = "escalated",
         /// An open incident goes on.
         Prolonged = "prolonged",
+        /// A condition of the rule asks for something that the callback does not carry.
+        Missing = "missing",
+        /// The threshold is met outside the rule's `active` times.
+        Inactive = "inactive",
+        /// A push came back within the rule's `grace`.
+        Reconnected = "reconnected",
+        /// A rule on silence heard what it waits for.
+        Heard = "heard",
     }
 }
 

@@ -10,7 +10,7 @@ use super::story::{Bounds, Line, capped, listed};
 use super::words::number;
 use super::{DigestView, Sign};
 use crate::model::catalogue::{Spread, spread_cause};
-use crate::model::{EventKind, Incident, Language, Severity, State, StreamName};
+use crate::model::{EventKind, Incident, Key, Language, Severity, State};
 
 /// So many streams are named.
 const WORST: usize = 5;
@@ -125,9 +125,9 @@ impl DigestStory {
 
 /// One incident a stream, its worst; worst streams first.
 fn worst<'i>(open: &[&'i Incident]) -> Vec<&'i Incident> {
-    let mut leads: BTreeMap<&StreamName, &Incident> = BTreeMap::new();
+    let mut leads: BTreeMap<&Key, &Incident> = BTreeMap::new();
     for incident in open {
-        let lead = leads.entry(&incident.stream).or_insert(incident);
+        let lead = leads.entry(&incident.key).or_insert(incident);
         if rank(incident) > rank(lead) {
             *lead = incident;
         }
@@ -179,7 +179,7 @@ fn headline(phrases: &Phrases<'_>, open: &[&Incident], firing: bool) -> String {
 
 /// `9,412 of 10,000 well again`.
 fn recovered(phrases: &Phrases<'_>, told: &[&Incident], sick: usize) -> Option<String> {
-    let mut streams: Vec<&StreamName> = told.iter().map(|incident| &incident.stream).collect();
+    let mut streams: Vec<&Key> = told.iter().map(|incident| &incident.key).collect();
     streams.sort_unstable();
     streams.dedup();
     let over = streams.len().checked_sub(sick).filter(|over| *over > 0)?;
@@ -214,7 +214,7 @@ fn common_address(open: &[&Incident]) -> Option<String> {
 }
 
 fn distinct_domains<'i>(open: &[&'i Incident]) -> Vec<&'i str> {
-    let mut domains: Vec<&str> = open.iter().map(|incident| incident.stream.domain()).collect();
+    let mut domains: Vec<&str> = open.iter().filter_map(|incident| incident.key.domain()).collect();
     domains.sort_unstable();
     domains.dedup();
     domains

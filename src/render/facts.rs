@@ -8,7 +8,7 @@ use super::phrase::Phrases;
 use super::story::{Bounds, Story};
 use super::{DigestView, Notice, View, words};
 use crate::model::catalogue::Unit;
-use crate::model::{Catalogue, EventKind, Incident, Timestamp, Trouble};
+use crate::model::{Catalogue, EventKind, Incident, Key, StreamName, Timestamp, Trouble};
 
 /// A group's facts.
 ///
@@ -29,7 +29,7 @@ pub fn facts(view: &View<'_>) -> Value {
         "summary": story.summary(),
         "group": view.group.id.0,
         "revision": view.group.revision,
-        "stream": stream(&view.group.stream),
+        "stream": stream(&view.group.key),
         "viewers": story.viewers,
         "cause": story.cause,
         "fix": story.fix,
@@ -87,7 +87,7 @@ fn incident(incident: &Incident, phrases: &Phrases<'_>) -> Value {
         "ended_by": incident.cause,
         "severity": incident.severity.as_str(),
         "name": phrases.name(incident),
-        "stream": stream(&incident.stream),
+        "stream": stream(&incident.key),
         "since": time(incident.since),
         "last_at": time(incident.last_at),
         "opened_at": time(incident.opened_at),
@@ -124,6 +124,7 @@ fn trouble(trouble: &Trouble, phrases: &Phrases<'_>) -> Value {
     })
 }
 
-fn stream(name: &crate::model::StreamName) -> Value {
-    json!({ "domain": name.domain(), "path": name.path(), "id": name.stream(), "full": name.full() })
+fn stream(key: &Key) -> Value {
+    let id = key.stream().map(StreamName::stream);
+    json!({ "domain": key.domain(), "path": key.path(), "id": id, "full": key.to_string() })
 }

@@ -24,7 +24,7 @@ mod story;
 mod digest;
 
 mod notice;
-pub use notice::Notice;
+pub use crate::model::Notice;
 
 mod plain;
 

@@ -8,55 +8,7 @@ use serde::Serialize;
 use super::clean::{clean, short};
 use super::story::{Bounds, capped};
 use super::{Sign, words};
-use crate::model::{ChannelName, Language, Timestamp};
-
-/// A message about pushwatch itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// `pushwatch notify CHANNEL`: does this channel work?
-    Test {
-        /// The channel under test.
-        channel: ChannelName,
-    },
-    /// Another channel can't be reached; told to its fallback.
-    ChannelFailing {
-        /// Which.
-        channel: ChannelName,
-        /// What its chat said; holds no secret.
-        error: String,
-        /// Notifications that wait for it.
-        waiting: u64,
-    },
-    /// Another channel works again.
-    ChannelRecovered {
-        /// Which.
-        channel: ChannelName,
-    },
-    /// A changed `rules.yaml` or template was refused; the old set stays in force.
-    RulesRefused {
-        /// The mistakes, one a line.
-        problems: Vec<String>,
-    },
-    /// `rules.yaml` is broken at start; the last good text runs.
-    LastGoodRules {
-        /// The mistakes, one a line.
-        problems: Vec<String>,
-    },
-    /// Callbacks could not be taken from `from` to `to`.
-    Deaf {
-        /// Last moment that callbacks were taken.
-        from: Timestamp,
-        /// When they were taken again.
-        to: Timestamp,
-    },
-    /// Notifications were given up.
-    DeadLetters {
-        /// The channel they were for.
-        channel: ChannelName,
-        /// How many.
-        count: u64,
-    },
-}
+use crate::model::{Language, Notice, Timestamp};
 
 /// What the template `notice` is given.
 #[derive(Debug, Serialize)]
@@ -152,6 +104,41 @@ impl NoticeStory {
                         Language::En => format!("{span} ({offset}). Streams may have been sick without a word here."),
                         Language::Zh => format!("{span} ({offset})，期间的推流异常可能没有告警。"),
                     }],
+                    Vec::new(),
+                )
+            }
+            Notice::OnlyPushErrors { reports } => (
+                Sign::Warning,
+                None,
+                pick(
+                    "only push errors arrive, no begin or end of any push",
+                    "只收到推流异常回调，没有推流开始或断流回调",
+                ),
+                vec![
+                    match language {
+                        Language::En => format!("{} push errors were taken so far.", words::number(*reports)),
+                        Language::Zh => format!("目前已收到 {} 条推流异常回调。", words::number(*reports)),
+                    },
+                    pick(
+                        "Subscribe push start and push interruption in the callback template: without them rules on push_end and `grace` see nothing.",
+                        "请在回调模板中订阅推流和断流回调，否则 push_end 规则和 grace 不起作用。",
+                    ),
+                ],
+                Vec::new(),
+            ),
+            Notice::LateCallbacks { median } => {
+                let late = words::duration(Duration::from_millis(*median), language);
+                (
+                    Sign::Warning,
+                    None,
+                    match language {
+                        Language::En => format!("callbacks come late: half of them after more than {late}"),
+                        Language::Zh => format!("回调延迟：一半以上晚于 {late}"),
+                    },
+                    vec![pick(
+                        "Check the callback address and this machine's clock: alerts are that late too.",
+                        "请检查回调地址是否可达、本机时钟是否准确：告警也会同样延迟。",
+                    )],
                     Vec::new(),
                 )
             }

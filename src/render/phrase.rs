@@ -196,6 +196,8 @@ impl Phrases<'_> {
             (Language::Zh, Some(Cause::Ended)) => "推流已停止，异常时段",
             (Language::En, Some(Cause::RuleRemoved)) => "no longer watched (rule removed), was broken",
             (Language::Zh, Some(Cause::RuleRemoved)) => "规则已删除，不再监控，异常时段",
+            (Language::En, Some(Cause::Heard)) => "heard again, was silent",
+            (Language::Zh, Some(Cause::Heard)) => "已恢复回调，静默时段",
             (Language::En, Some(Cause::NoWord)) => "no word for a day, closed, was broken",
             (Language::Zh, Some(Cause::NoWord)) => "一天没有消息，已关闭，异常时段",
             (Language::En, None) => "over, was broken",

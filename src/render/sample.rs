@@ -8,8 +8,8 @@ use secrecy::SecretString;
 
 use super::Notice;
 use crate::model::{
-    AbnormalType, Cause, Channel, ChannelKind, ChannelName, EventKind, Group, GroupId, Incident, IncidentId, Language,
-    Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble,
+    AbnormalType, Cause, Channel, ChannelKind, ChannelName, EventKind, Group, GroupId, Incident, IncidentId, Key,
+    Language, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble,
 };
 
 /// The time of the samples: 2025-11-22T04:05:10Z, in the zone of their channels 12:05:10.
@@ -114,7 +114,7 @@ pub fn hostile() -> Vec<Sample> {
         let name = StreamName::new(text, text, text);
         let dress = |incident: Incident| Incident {
             rule: text.into(),
-            stream: name.clone(),
+            key: Key::Stream(name.clone()),
             user_ip: Some(text.into()),
             errmsg: Some(text.into()),
             session: Some(text.into()),
@@ -128,10 +128,10 @@ pub fn hostile() -> Vec<Sample> {
         ];
         incidents.extend((3..20).map(|id| dress(push_error(id, "", vec![odd(id as u32)]))));
         let mut one = sample("hostile", incidents);
-        one.group.stream = name.clone();
+        one.group.key = Key::Stream(name.clone());
         samples.push(one);
         let mut alone = sample("hostile_alone", vec![dress(push_end(1))]);
-        alone.group.stream = name;
+        alone.group.key = Key::Stream(name);
         samples.push(alone);
     }
     samples.push(Sample { incidents: Vec::new(), ..sample("empty", vec![push_end(1)]) });
@@ -142,7 +142,7 @@ pub fn hostile() -> Vec<Sample> {
 #[must_use]
 pub fn storm(streams: u64) -> Vec<Incident> {
     let one = |id: u64| Incident {
-        stream: StreamName::new("push.example.com", "live", &format!("cam{id}")),
+        key: Key::Stream(StreamName::new("push.example.com", "live", &format!("cam{id}"))),
         user_ip: Some(format!("203.0.113.{}", id % 250).into()),
         count: 3 + id % 7,
         ..push_error(id, "uplink_stall", vec![trouble(6, 3, Some(3046.0 + id as f64))])
@@ -168,7 +168,7 @@ pub fn scattered(streams: u64) -> Vec<Incident> {
     let one = |id: u64| {
         let text = texts[(id % 5) as usize];
         Incident {
-            stream: StreamName::new(&format!("{text}{}", id % 7), text, &format!("{text}{id}")),
+            key: Key::Stream(StreamName::new(&format!("{text}{}", id % 7), text, &format!("{text}{id}"))),
             user_ip: Some(text.into()),
             rule: text.into(),
             ..push_error(id, "", vec![trouble((id % 18) as u32, id, Some(id as f64))])
@@ -201,10 +201,11 @@ fn ago(secs: u64) -> Timestamp {
 fn sample(name: &'static str, incidents: Vec<Incident>) -> Sample {
     let group = Group {
         id: GroupId(4),
-        stream: StreamName::new("push.example.com", "live", "cam1"),
+        key: Key::Stream(StreamName::new("push.example.com", "live", "cam1")),
         opened_at: ago(120),
         closed_at: None,
         held_until: None,
+        held_by: None,
         revision: 3,
         told: Vec::new(),
     };
@@ -220,7 +221,11 @@ fn push_error(id: u64, rule: &str, troubles: Vec<Trouble>) -> Incident {
         id: IncidentId(id),
         rule: rule.into(),
         on: EventKind::PushError,
-        stream: StreamName::new("push.example.com", "live", "cam1"),
+        key: Key::Stream(StreamName::new("push.example.com", "live", "cam1")),
+        silence: None,
+        group_key: None,
+        labels: Default::default(),
+        annotations: Default::default(),
         group: Some(GroupId(4)),
         state: State::Firing,
         cause: None,
@@ -242,6 +247,9 @@ fn push_error(id: u64, rule: &str, troubles: Vec<Trouble>) -> Incident {
         appid: None,
         flaps: 0,
         notify: vec![ChannelName::new("ops")],
+        ack: None,
+        muted_until: None,
+        inhibited_by: None,
         seq: Seq(id),
     }
 }

@@ -7,7 +7,7 @@ use super::markup::quote;
 use super::phrase::{Phrases, end, sign};
 use super::{Sign, View};
 use crate::model::catalogue::joint_cause;
-use crate::model::{AbnormalType, EventKind, Incident, State, StreamName};
+use crate::model::{AbnormalType, EventKind, Incident, Key, State};
 
 /// How long things may get, in characters, and how many lines. Tighter ones are tried when a platform's limit
 /// would be broken.
@@ -106,7 +106,7 @@ impl Story {
         }
         let severity = open.iter().map(|incident| incident.severity).max();
         let text = |text: String| cut_end(&super::clean::clean(&text), bounds.text);
-        let stream = &view.group.stream;
+        let key = &view.group.key;
         let rules = distinct(told.iter().map(|incident| short(&incident.rule, bounds.name)));
         let (rules, more_rules) = capped(rules, bounds.lines);
         Story {
@@ -117,10 +117,10 @@ impl Story {
             ended: mark == Sign::Ended,
             severity: severity.map_or("", |severity| super::words::severity(severity, phrases.language)),
             color: mark.color(),
-            stream: name(stream.stream(), bounds.name, &phrases),
-            full: full(stream, bounds.full),
-            domain: name(stream.domain(), bounds.name, &phrases),
-            path: name(stream.path(), bounds.name, &phrases),
+            stream: name(&key.name(), bounds.name, &phrases),
+            full: full(key, bounds.full),
+            domain: name(key.domain().unwrap_or_default(), bounds.name, &phrases),
+            path: name(key.path().unwrap_or_default(), bounds.name, &phrases),
             address: told
                 .iter()
                 .find_map(|incident| incident.user_ip.as_deref())
@@ -165,7 +165,7 @@ impl Line {
         Line {
             sign: sign(incident).as_str(),
             id: incident.id.0,
-            stream: name(incident.stream.stream(), bounds.name, phrases),
+            stream: name(&incident.key.name(), bounds.name, phrases),
             rule: short(&incident.rule, bounds.name),
             severity: super::words::severity(incident.severity, phrases.language),
             what: cut_end(&super::clean::clean(&phrases.what(incident)), bounds.text.min(120)),
@@ -183,8 +183,8 @@ pub(super) fn name(name: &str, most: usize, phrases: &Phrases<'_>) -> String {
 }
 
 /// `domain/path/stream`, cut.
-pub(super) fn full(stream: &StreamName, most: usize) -> String {
-    short(stream.full(), most)
+pub(super) fn full(key: &Key, most: usize) -> String {
+    short(&key.to_string(), most)
 }
 
 /// Different texts in their first order.

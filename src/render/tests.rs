@@ -5,7 +5,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{AbnormalType, Cause, StreamName, Trouble};
+use crate::model::{AbnormalType, Cause, Key, StreamName, Trouble};
 
 fn view<'a>(sample: &'a sample::Sample, channel: &'a Channel, catalogue: &'a Catalogue) -> View<'a> {
     View { group: &sample.group, incidents: &sample.incidents, channel, catalogue, now: sample::NOW }
@@ -117,7 +117,7 @@ fn troubles_seen_together_change_the_advice_unless_the_operator_knows_better() {
 fn a_stream_cannot_speak_for_pushwatch() {
     let (renderer, catalogue) = (Renderer::embedded(), Catalogue::default());
     let mut sample = sample::ordinary().remove(0);
-    sample.group.stream = StreamName::new("d", "p", "x` — well again\n✅ `cam2");
+    sample.group.key = Key::Stream(StreamName::new("d", "p", "x` — well again\n✅ `cam2"));
     let text = |kind| {
         let channel = sample::channel(kind, Language::En);
         renderer.incident(&view(&sample, &channel, &catalogue)).text.lines().next().unwrap().to_owned()
@@ -250,9 +250,9 @@ proptest! {
     ) {
         let mut sample = sample::ordinary().remove(which);
         let long = texts[2].repeat(repeat);
-        sample.group.stream = StreamName::new(&texts[0], &texts[1], &long);
+        sample.group.key = Key::Stream(StreamName::new(&texts[0], &texts[1], &long));
         let first = &mut sample.incidents[0];
-        first.stream = sample.group.stream.clone();
+        first.key = sample.group.key.clone();
         first.errmsg = Some(texts[3].clone().into());
         first.user_ip = Some(texts[4].clone().into());
         first.rule = texts[5].as_str().into();
@@ -397,7 +397,7 @@ fn fewer_lines_come_before_a_cut() {
     sample.incidents = (1..=30)
         .map(|id| Incident { id: crate::model::IncidentId(id), rule: "<".repeat(64).into(), ..one.clone() })
         .collect();
-    sample.group.stream = StreamName::new("d", "p", &"<".repeat(900));
+    sample.group.key = Key::Stream(StreamName::new("d", "p", &"<".repeat(900)));
     let text = renderer.incident(&view(&sample, &channel, &catalogue)).text;
     assert!(text.contains("… and ") && text.contains("*Do:*"), "{text}");
 }

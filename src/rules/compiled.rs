@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::Condition;
-use crate::model::{AbnormalType, Catalogue, Channel, ChannelName, Door, EventKind, Severity};
+use super::{Condition, Matchers, TimeInterval};
+use crate::model::{AbnormalType, Catalogue, Channel, ChannelName, Door, EventKind, Labels, Scope, Severity};
 
 /// A token bucket: `burst` at once, one more every `every`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,16 +36,24 @@ pub enum Plan {
 pub struct Rule {
     /// Its identity.
     pub name: Arc<str>,
-    /// The kind of event it listens to.
+    /// The kind of event it listens to; for a rule on silence, the kind it misses.
     pub on: EventKind,
+    /// `on: silence`: how long nothing may be heard of a key, after steady callbacks.
+    pub silence: Option<Duration>,
     /// The abnormal types it counts, ascending; empty means all. Only for push errors.
     pub types: Vec<AbnormalType>,
     /// What else must hold.
     pub conditions: Vec<Condition>,
+    /// What is judged as one, by a window and incidents of its own.
+    pub per: Scope,
+    /// What the threshold is about.
+    pub measure: Measure,
     /// Width of the sliding window; `None` where a single report is enough.
     pub within: Option<Duration>,
     /// When it fires and how bad it is.
     pub plan: Plan,
+    /// `for`: how long reports must go on meeting the threshold before it fires.
+    pub lasting: Option<Duration>,
     /// For states such as a push's end: how long to wait for a reconnect before it fires.
     pub grace: Option<Duration>,
     /// Quiet time after which a trouble is over.
@@ -54,10 +62,75 @@ pub struct Rule {
     pub reopen_within: Duration,
     /// How often people are reminded while it fires.
     pub repeat_interval: Duration,
-    /// A bucket per stream for this rule alone, besides the one over all rules.
+    /// A bucket per key for this rule alone, besides the one over all rules.
     pub rate_limit: Option<RateLimit>,
-    /// Channels that hear of it.
+    /// Channels that hear of it; without a word, those of `routes` or of `defaults`.
+    pub notify: Option<Vec<ChannelName>>,
+    /// Own labels: for routes, mutes and `group_by`.
+    pub labels: Labels,
+    /// Own words for the message.
+    pub annotations: Labels,
+    /// Which incidents share a message.
+    pub group_by: GroupBy,
+    /// Rules whose incidents are part of this one's, where its key contains theirs.
+    pub inhibits: Vec<Arc<str>>,
+    /// When it may open something; empty means always.
+    pub active: Vec<Arc<TimeInterval>>,
+}
+
+/// What is counted against a threshold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Measure {
+    /// The sum of the matching entries' counts.
+    #[default]
+    Count,
+    /// Callbacks that match.
+    Reports,
+    /// Different values of this.
+    Distinct(Noun),
+}
+
+/// Of what different values are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noun {
+    /// Streams.
+    Stream,
+    /// Pushes.
+    Session,
+    /// Pushers' addresses.
+    UserIp,
+}
+
+/// Which incidents share a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum GroupBy {
+    /// `[stream]`: those of one stream; an incident of something wider stands alone.
+    #[default]
+    Stream,
+    /// Those with the same values of these labels.
+    Labels(Vec<Box<str>>),
+}
+
+/// One of `routes`.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Which incidents.
+    pub matchers: Matchers,
+    /// Who hears of them.
     pub notify: Vec<ChannelName>,
+    /// Whether the routes after it are asked too.
+    pub goes_on: bool,
+}
+
+/// One of `mutes`: it stands in the file and can't be lifted from a chat.
+#[derive(Clone, Debug)]
+pub struct StandingMute {
+    /// Which incidents.
+    pub matchers: Matchers,
+    /// When; empty means always.
+    pub active: Vec<Arc<TimeInterval>>,
+    /// Why.
+    pub reason: String,
 }
 
 /// Everything `rules.yaml` says, compiled and checked.
@@ -77,6 +150,10 @@ pub struct RuleSet {
     pub rate_limit: Option<RateLimit>,
     /// Zone for channels that name none.
     pub timezone: TimeZone,
-    /// Channels that hear about pushwatch itself.
+    /// Who hears of what no rule and no route sends elsewhere, and about pushwatch itself.
     pub notify: Vec<ChannelName>,
+    /// Who hears of what, by its labels; asked in order for rules without a `notify`.
+    pub routes: Vec<Route>,
+    /// Mutes that stand in the file.
+    pub mutes: Vec<StandingMute>,
 }

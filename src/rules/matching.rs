@@ -1,10 +1,23 @@
 //! Whether an event is one that a rule listens to, and for how much it counts. Pure; allocates nothing.
 
 use super::{Condition, Rule};
-use crate::model::{Abnormal, Event, EventKind};
+use crate::model::{Abnormal, Event, EventKind, Timestamp};
+
+/// Whether an event is one that a rule listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matching {
+    /// It is.
+    Yes,
+    /// A condition does not hold.
+    No,
+    /// A condition asks for something that the callback does not carry.
+    Missing,
+}
 
 impl Rule {
     /// Whether the event satisfies the rule's `on`, `types` and `where`.
+    ///
+    /// `wall` is what the wall clock shows: for conditions on the time of day.
     ///
     /// Of a push error, `matched` then holds the index of each entry of `event.abnormal` that counts, in order, and
     /// its amount (at least 1); of other kinds it is empty and the amount is 1. Whatever was in it is removed.
@@ -12,17 +25,17 @@ impl Rule {
     /// An entry's amount is its `count`. With a condition on `value` only the listed details that satisfy it count:
     /// `count` if all do, else as many as do, though never more than `count`.
     #[must_use]
-    pub fn matches(&self, event: &Event, matched: &mut Vec<(usize, u64)>) -> bool {
+    pub fn matches(&self, event: &Event, _wall: Timestamp, matched: &mut Vec<(usize, u64)>) -> Matching {
         matched.clear();
         if event.kind != self.on || !self.conditions.iter().all(|condition| condition.holds(event)) {
-            return false;
+            return Matching::No;
         }
         if self.on != EventKind::PushError {
-            return true;
+            return Matching::Yes;
         }
         let amounts = event.abnormal.iter().enumerate().map(|(index, entry)| (index, self.amount(entry)));
         matched.extend(amounts.filter(|(_, amount)| *amount > 0));
-        !matched.is_empty()
+        if matched.is_empty() { Matching::No } else { Matching::Yes }
     }
 
     fn amount(&self, entry: &Abnormal) -> u64 {

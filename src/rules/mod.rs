@@ -4,12 +4,19 @@
 //! to the environment and to secret files, `compile` turns it into a [`RuleSet`]. All three note mistakes and go on.
 
 pub mod compiled;
-pub use compiled::{Plan, RateLimit, Rule, RuleSet};
+pub use compiled::{GroupBy, Measure, Noun, Plan, RateLimit, Route, Rule, RuleSet, StandingMute};
 
 pub mod condition;
 pub use condition::Condition;
 
 mod matching;
+pub use matching::Matching;
+
+pub mod matcher;
+pub use matcher::Matchers;
+
+pub mod interval;
+pub use interval::TimeInterval;
 
 pub mod diagnostic;
 pub use diagnostic::Diagnostic;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::model::{
     Abnormal, AbnormalType, Attempt, ChannelName, Cursor, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Detail,
-    EngineChanges, Event, EventId, EventKind, Group, GroupId, Incident, IncidentId, Input, Message, NewEntry,
+    EngineChanges, Event, EventId, EventKind, Group, GroupId, Incident, IncidentId, Input, Key, Message, NewEntry,
     Notification, Reason, Seq, Severity, State, StreamName, Timestamp, Told,
 };
 use crate::store::{Changes, ChannelChanges, Commit};
@@ -66,7 +66,11 @@ pub(crate) fn incident(number: u64) -> Incident {
         seq: Seq(1),
         rule: "uplink_stall".into(),
         on: EventKind::PushError,
-        stream: StreamName::new("push.example.com", "live", &format!("cam{number}")),
+        key: Key::Stream(StreamName::new("push.example.com", "live", &format!("cam{number}"))),
+        silence: None,
+        group_key: None,
+        labels: Default::default(),
+        annotations: Default::default(),
         group: Some(GroupId(number)),
         state: State::Firing,
         cause: None,
@@ -88,6 +92,9 @@ pub(crate) fn incident(number: u64) -> Incident {
         appid: None,
         flaps: 0,
         notify: vec![ops()],
+        ack: None,
+        muted_until: None,
+        inhibited_by: None,
     }
 }
 
@@ -95,10 +102,11 @@ pub(crate) fn incident(number: u64) -> Incident {
 pub(crate) fn group(number: u64) -> Group {
     Group {
         id: GroupId(number),
-        stream: incident(number).stream,
+        key: incident(number).key,
         opened_at: Timestamp(2),
         closed_at: None,
         held_until: None,
+        held_by: None,
         revision: 1,
         told: vec![Told { channel: ops(), severity: Severity::Warning, at: Timestamp(2), over: false }],
     }

@@ -45,6 +45,8 @@ pub(super) fn compile(root: &Node, hash: String, out: &mut Mistakes) -> Option<R
         rate_limit: defaults.rate_limit,
         timezone,
         notify: defaults.notify,
+        routes: Vec::new(),
+        mutes: Vec::new(),
     })
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::defaults::{self, Defaults};
 use super::door::event_kind;
 use super::{Channels, SEVERITIES, abnormal_type, check_name, conditions, notify};
-use crate::model::{AbnormalType, ChannelName, EventKind, Severity};
-use crate::rules::compiled::{Plan, Rule};
+use crate::model::{AbnormalType, ChannelName, EventKind, Labels, Scope, Severity};
+use crate::rules::compiled::{GroupBy, Measure, Plan, Rule};
 use crate::rules::diagnostic::{Mistakes, nearest, quote};
 use crate::rules::document::{Kind, Node};
 use crate::rules::duration::Bounds;
@@ -103,16 +103,25 @@ fn rule(
     Some(Rule {
         name: Arc::from(name?),
         on: on?,
+        silence: None,
         types,
         conditions,
+        per: Scope::Stream,
+        measure: Measure::Count,
         within: threshold.within,
         plan: plan?,
+        lasting: None,
         grace,
         resolve_after: pace.resolve_after,
         reopen_within: pace.reopen_within,
         repeat_interval: pace.repeat_interval,
         rate_limit,
-        notify,
+        notify: fields.key("notify").is_some().then_some(notify),
+        labels: Labels::default(),
+        annotations: Labels::default(),
+        group_by: GroupBy::Stream,
+        inhibits: Vec::new(),
+        active: Vec::new(),
     })
 }
 

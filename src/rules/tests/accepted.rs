@@ -24,7 +24,7 @@ fn the_least_file_has_the_built_in_defaults() {
     assert_eq!((&*rule.name, rule.on, rule.within, rule.grace), ("a", EventKind::PushError, None, None));
     assert_eq!(rule.plan, Plan::Catalogue { count: 1 });
     assert_eq!((rule.resolve_after, rule.reopen_within, rule.repeat_interval), (secs(90), secs(600), secs(3600)));
-    assert_eq!(rule.notify, [ChannelName::new("ops")]);
+    assert_eq!(rule.notify, None, "whoever `routes` or `defaults` name");
     assert!(rule.types.is_empty() && rule.conditions.is_empty() && rule.rate_limit.is_none());
     assert_eq!(set.rate_limit, Some(RateLimit { burst: 3.try_into().unwrap(), every: secs(600) }));
     assert_eq!(set.notify, [ChannelName::new("ops")]);

@@ -1,8 +1,8 @@
 //! What conditions hold of which events, and for how much an event counts.
 
 use super::{HEAD, fine};
-use crate::model::{Abnormal, AbnormalType, Detail, Event, EventId, EventKind, StreamName};
-use crate::rules::Rule;
+use crate::model::{Abnormal, AbnormalType, Detail, Event, EventId, EventKind, StreamName, Timestamp};
+use crate::rules::{Matching, Rule};
 
 fn rule(on: &str, body: &str) -> Rule {
     let text = format!("{HEAD}rules:\n  - {{ name: a, on: {on}, {body} }}\n");
@@ -39,7 +39,7 @@ fn errors(abnormal: Vec<Abnormal>) -> Event {
 
 fn amounts(rule: &Rule, event: &Event) -> Option<Vec<(usize, u64)>> {
     let mut matched = vec![(9, 9)];
-    rule.matches(event, &mut matched).then_some(matched)
+    (rule.matches(event, Timestamp(0), &mut matched) == Matching::Yes).then_some(matched)
 }
 
 /// Whether a rule on push_end with this `where` matches.

@@ -39,7 +39,7 @@ impl Prepared {
                 "INSERT INTO incident_groups (id, stream, closed_at, data) VALUES (?1,?2,?3,?4) ON CONFLICT (id) DO UPDATE \
                  SET stream = ?2, closed_at = ?3, forgotten = 0, data = ?4",
             )?
-            .execute((int(group.id.0), group.stream.full(), group.closed_at.map(|at| at.0), data))?;
+            .execute((int(group.id.0), group.key.to_string(), group.closed_at.map(|at| at.0), data))?;
         }
         for group in &self.forgotten {
             conn.prepare_cached("UPDATE incident_groups SET forgotten = 1 WHERE id = ?")?.execute([int(group.0)])?;
@@ -102,7 +102,7 @@ fn put_incident(conn: &Connection, incident: &Incident, data: &str) -> Result<()
     .execute((
         int(incident.id.0),
         &*incident.rule,
-        incident.stream.full(),
+        incident.key.to_string(),
         incident.state.as_str(),
         incident.severity.as_str(),
         incident.opened_at.0,

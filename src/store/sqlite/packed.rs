@@ -108,7 +108,7 @@ fn unzip(packed: &[u8]) -> Result<Vec<u8>, Fault> {
 fn exchange(input: &mut Input, id: EventId) -> EventId {
     match input {
         Input::Callback(event) => std::mem::replace(&mut event.id, id),
-        Input::Resumed { .. } | Input::RulesLoaded { .. } => NO_ID,
+        _ => NO_ID,
     }
 }
 

@@ -188,7 +188,13 @@ fn weight(entry: &Entry) -> usize {
             let details: usize = event.abnormal.iter().map(|abnormal| 64 + 32 * abnormal.details.len()).sum();
             600 + event.stream.full().len() + event.errmsg.as_ref().map_or(0, |text| text.len()) + details
         }
-        Input::Resumed { .. } | Input::RulesLoaded { .. } => 150,
+        Input::Muted(mute) => 300 + mute.matchers.len() + mute.author.len() + mute.reason.len(),
+        Input::Noticed(notice) => 300 + format!("{notice:?}").len(),
+        Input::Resumed { .. }
+        | Input::RulesLoaded { .. }
+        | Input::ClockSet { .. }
+        | Input::Unmuted { .. }
+        | Input::Acknowledged { .. } => 150,
     }
 }
 
