@@ -38,7 +38,9 @@ impl Desk {
         let living = Living::new(state.messages);
         for delivery in state.deliveries {
             let notification = &delivery.notification;
-            let edited = || living.get(notification.group).is_some_and(|known| known.platform_id.is_some());
+            let edited = || {
+                living.get(notification.group().unwrap_or_default()).is_some_and(|known| known.platform_id.is_some())
+            };
             // A row found sending was being told when we went down. If that was an edit it is simply made again.
             let state = match delivery.state {
                 DeliveryState::Sending if notification.reason == Reason::Edit && edited() => DeliveryState::Pending,
@@ -51,8 +53,10 @@ impl Desk {
                 possible_duplicate: delivery.possible_duplicate,
                 ..Row::new(delivery.id, notification)
             };
-            queue.insert(notification.group, row);
-            if let (Some(error), Some(entry)) = (delivery.error, queue.get_mut(notification.group)) {
+            queue.insert(notification.group().unwrap_or_default(), row);
+            if let (Some(error), Some(entry)) =
+                (delivery.error, queue.get_mut(notification.group().unwrap_or_default()))
+            {
                 entry.error = Some(error.into());
             }
         }
@@ -62,7 +66,7 @@ impl Desk {
 
     /// Takes in a new row. An edit of nothing ends here: it need not wait for a budget.
     pub(crate) fn accept(&mut self, id: DeliveryId, notification: &Notification, now: Timestamp) {
-        let (group, row) = (notification.group, Row::new(id, notification));
+        let (group, row) = (notification.group().unwrap_or_default(), Row::new(id, notification));
         let editable = self.can_edit && self.living.get(group).is_some();
         match notification.reason {
             Reason::Edit if !editable && self.queue.get(group).is_none() => {
@@ -400,7 +404,7 @@ impl Desk {
         let (channel, reason, severity, at) = (self.channel.clone(), row.reason, row.severity, row.at);
         Delivery {
             id: row.id,
-            notification: Notification { channel, group, reason, severity, at },
+            notification: Notification::of_group(channel, group, reason, severity, at),
             state: row.state,
             attempts: row.attempts,
             not_before: row.not_before,

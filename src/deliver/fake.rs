@@ -83,7 +83,7 @@ impl Fake {
         let mut inner = self.lock();
         let id = DeliveryId(inner.rows.len() as u64 + 1);
         let (channel, group) = (channel.clone(), GroupId(group));
-        let notification = Notification { channel, group, reason, severity: Severity::Critical, at };
+        let notification = Notification::of_group(channel, group, reason, Severity::Critical, at);
         let delivery = Delivery {
             id,
             notification,
@@ -274,6 +274,7 @@ fn incident(stream: &StreamName, channel: &ChannelName) -> Incident {
         ack: None,
         muted_until: None,
         inhibited_by: None,
+        distinct: None,
         seq: crate::model::Seq(0),
     }
 }

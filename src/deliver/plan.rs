@@ -54,7 +54,7 @@ pub(crate) fn editable(wish: Wish, standing: Standing) -> Plan {
             Plan::Void("the message shows it already")
         }
         (Reason::Edit, Standing::There { spot, .. }) => Plan::Call(Act::Edit(spot)),
-        (Reason::Reply | Reason::Post, Standing::There { spot, revision }) => {
+        (Reason::Reply | Reason::Post | Reason::Notice, Standing::There { spot, revision }) => {
             match wish.edited || revision >= wish.revision {
                 false => Plan::Call(Act::Edit(spot)),
                 true => Plan::Call(Act::Note { to: spot, broadcast: wish.firing }),
@@ -67,7 +67,7 @@ pub(crate) fn editable(wish: Wish, standing: Standing) -> Plan {
 pub(crate) fn fixed(reason: Reason) -> Plan {
     match reason {
         Reason::Edit => Plan::Void("this chat can't edit"),
-        Reason::Reply | Reason::Post => Plan::Call(Act::Post),
+        Reason::Reply | Reason::Post | Reason::Notice => Plan::Call(Act::Post),
     }
 }
 

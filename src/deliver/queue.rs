@@ -253,7 +253,7 @@ mod tests {
 
     fn row(id: u64, reason: Reason, severity: Severity, at: i64) -> Row {
         let channel = ChannelName::new("ops");
-        let notification = Notification { channel, group: GroupId(1), reason, severity, at: Timestamp(at) };
+        let notification = Notification::of_group(channel, GroupId(1), reason, severity, Timestamp(at));
         Row::new(DeliveryId(id), &notification)
     }
 

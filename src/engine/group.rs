@@ -219,7 +219,7 @@ impl Engine {
                 Reason::Post
             }
         };
-        self.outbox.push(Notification { channel: channel.clone(), group: id, reason, severity, at: now });
+        self.outbox.push(Notification::of_group(channel.clone(), id, reason, severity, now));
     }
 
     /// Brings living messages up to date where people were told and are not being told just now.
@@ -235,7 +235,7 @@ impl Engine {
             .cloned()
             .collect();
         for channel in stale {
-            self.outbox.push(Notification { channel, group: id, reason: Reason::Edit, severity, at: now });
+            self.outbox.push(Notification::of_group(channel, id, Reason::Edit, severity, now));
         }
     }
 
@@ -292,7 +292,7 @@ impl Engine {
                 // It was told that it is over, and nothing since.
                 (false, false) => continue,
             };
-            self.outbox.push(Notification { channel, group: id, reason, severity, at: now });
+            self.outbox.push(Notification::of_group(channel, id, reason, severity, now));
         }
         self.dirty_groups.insert(id);
         self.cell(&key).group = None;

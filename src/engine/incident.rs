@@ -84,6 +84,7 @@ impl Engine {
             ack: None,
             muted_until: None,
             inhibited_by: None,
+            distinct: None,
             seq: self.seq,
         };
         absorb(&mut incident, event, finding.amount, matched);

@@ -75,6 +75,39 @@ pub struct Trouble {
     pub text: Option<Box<str>>,
 }
 
+/// Of what different values are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Noun {
+    /// Streams.
+    Stream,
+    /// Pushes.
+    Session,
+    /// Pushers' addresses.
+    UserIp,
+}
+
+impl Noun {
+    /// The word in `distinct:`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Noun::Stream => "stream",
+            Noun::Session => "session",
+            Noun::UserIp => "user_ip",
+        }
+    }
+}
+
+/// How many different ones are in trouble together, where the rule's threshold counts that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Distinct {
+    /// Of what.
+    pub of: Noun,
+    /// How many in the rule's window.
+    pub number: u64,
+}
+
 /// One rule's finding about one stream, from its first report until it is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
@@ -126,6 +159,9 @@ pub struct Incident {
     pub reports: u64,
     /// Occurrences summed over all types, saturating.
     pub count: u64,
+    /// Different streams, pushes or addresses, where the threshold is about them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<Distinct>,
     /// The abnormal types seen, ascending; empty for other kinds.
     #[serde(default)]
     pub troubles: Vec<Trouble>,

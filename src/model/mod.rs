@@ -19,7 +19,7 @@ pub mod journal;
 pub use journal::{Cursor, Entry, Input, NewEntry, Seq};
 
 pub mod incident;
-pub use incident::{Cause, Group, GroupId, Holder, Incident, IncidentId, Labels, State, Told, Trouble};
+pub use incident::{Cause, Distinct, Group, GroupId, Holder, Incident, IncidentId, Labels, Noun, State, Told, Trouble};
 
 pub mod mute;
 pub use mute::{Ack, Mute, MuteId};
@@ -28,7 +28,7 @@ pub mod notice;
 pub use notice::Notice;
 
 pub mod notification;
-pub use notification::{Attempt, Delivery, DeliveryId, DeliveryState, Message, Notification, Reason};
+pub use notification::{About, Attempt, Delivery, DeliveryId, DeliveryState, Message, Notification, Reason};
 
 pub mod channel;
 pub use channel::{Channel, ChannelKind, ChannelName, Language, SlackDoor, Target};

@@ -4,6 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChannelName, Timestamp};
 
+/// Lines of mistakes kept; a chat shows eight at most.
+const MOST_PROBLEMS: usize = 20;
+
+/// Characters kept of each foreign text; a chat shows 300 at most.
+const MOST_CHARACTERS: usize = 400;
+
 /// A message about pushwatch itself. Stored: append variants only, never reorder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Notice {
@@ -60,4 +66,53 @@ pub enum Notice {
         /// The median of received minus happened, ms.
         median: u64,
     },
+}
+
+impl Notice {
+    /// The same, its foreign words cut to what a chat could show of them: it waits in memory and on disk.
+    #[must_use]
+    pub fn bounded(mut self) -> Notice {
+        match &mut self {
+            Notice::ChannelFailing { error, .. } => cut(error),
+            Notice::RulesRefused { problems } | Notice::LastGoodRules { problems } => {
+                if problems.len() > MOST_PROBLEMS {
+                    let more = problems.len() - (MOST_PROBLEMS - 1);
+                    problems.truncate(MOST_PROBLEMS - 1);
+                    problems.push(format!("… {more} more"));
+                }
+                problems.iter_mut().for_each(cut);
+                problems.shrink_to_fit();
+            }
+            Notice::Test { .. }
+            | Notice::ChannelRecovered { .. }
+            | Notice::Deaf { .. }
+            | Notice::DeadLetters { .. }
+            | Notice::OnlyPushErrors { .. }
+            | Notice::LateCallbacks { .. } => {}
+        }
+        self
+    }
+}
+
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MOST_CHARACTERS) {
+        text.truncate(end);
+        text.push('…');
+        text.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_of_any_length_is_cut_and_says_so() {
+        let problems: Vec<String> = (0..80).map(|line| format!("{line} {}", "流".repeat(2_000))).collect();
+        let Notice::RulesRefused { problems } = (Notice::RulesRefused { problems }).bounded() else { panic!() };
+        assert_eq!((problems.len(), problems[19].as_str()), (20, "… 61 more"));
+        assert!(problems[..19].iter().all(|one| one.chars().count() == MOST_CHARACTERS + 1 && one.ends_with('…')));
+        let few = Notice::LastGoodRules { problems: vec!["rules.yaml:1:1: no".to_owned(); MOST_PROBLEMS] };
+        assert_eq!(few.clone().bounded(), few);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelName, DeliveryOutcome, GroupId, Severity, Timestamp};
+use super::{ChannelName, DeliveryOutcome, GroupId, Notice, Severity, Timestamp};
 
 /// Number of an outbox row, counted from 1 per data folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub enum Reason {
     Reply,
     /// A message of its own.
     Post,
+    /// A message of its own about pushwatch itself; never edited, never joined with another.
+    Notice,
 }
 
 impl Reason {
@@ -29,8 +31,18 @@ impl Reason {
             Reason::Edit => "edit",
             Reason::Reply => "reply",
             Reason::Post => "post",
+            Reason::Notice => "notice",
         }
     }
+}
+
+/// What a notification is about. Stored: append variants only, never reorder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum About {
+    /// A group's incidents, as they are when it is sent.
+    Group(GroupId),
+    /// pushwatch itself.
+    Notice(Box<Notice>),
 }
 
 /// Something a channel is owed, as the engine decides it.
@@ -39,13 +51,43 @@ pub struct Notification {
     /// Who hears it.
     pub channel: ChannelName,
     /// What about.
-    pub group: GroupId,
+    pub about: About,
     /// How.
     pub reason: Reason,
-    /// The worst severity of the group then; urgent ones go first.
+    /// The worst severity of the group then, or how bad the notice is; urgent ones go first.
     pub severity: Severity,
     /// When it fell due (the engine's time).
     pub at: Timestamp,
+}
+
+impl Notification {
+    /// About a group.
+    #[must_use]
+    pub fn of_group(
+        channel: ChannelName,
+        group: GroupId,
+        reason: Reason,
+        severity: Severity,
+        at: Timestamp,
+    ) -> Notification {
+        Notification { channel, about: About::Group(group), reason, severity, at }
+    }
+
+    /// About pushwatch itself. A notice of any length is cut to what rows may hold ([`Notice::bounded`]).
+    #[must_use]
+    pub fn of_notice(channel: ChannelName, notice: Notice, severity: Severity, at: Timestamp) -> Notification {
+        let about = About::Notice(Box::new(notice.bounded()));
+        Notification { channel, about, reason: Reason::Notice, severity, at }
+    }
+
+    /// The group, where it is about one.
+    #[must_use]
+    pub fn group(&self) -> Option<GroupId> {
+        match &self.about {
+            About::Group(group) => Some(*group),
+            About::Notice(_) => None,
+        }
+    }
 }
 
 /// Where an outbox row stands.

@@ -250,6 +250,7 @@ fn push_error(id: u64, rule: &str, troubles: Vec<Trouble>) -> Incident {
         ack: None,
         muted_until: None,
         inhibited_by: None,
+        distinct: None,
         seq: Seq(id),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::{Condition, Matchers, TimeInterval};
-use crate::model::{AbnormalType, Catalogue, Channel, ChannelName, Door, EventKind, Labels, Scope, Severity};
+use crate::model::{AbnormalType, Catalogue, Channel, ChannelName, Door, EventKind, Labels, Noun, Scope, Severity};
 
 /// A token bucket: `burst` at once, one more every `every`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,17 +88,6 @@ pub enum Measure {
     Reports,
     /// Different values of this.
     Distinct(Noun),
-}
-
-/// Of what different values are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Noun {
-    /// Streams.
-    Stream,
-    /// Pushes.
-    Session,
-    /// Pushers' addresses.
-    UserIp,
 }
 
 /// Which incidents share a message.

@@ -4,7 +4,9 @@
 //! to the environment and to secret files, `compile` turns it into a [`RuleSet`]. All three note mistakes and go on.
 
 pub mod compiled;
-pub use compiled::{GroupBy, Measure, Noun, Plan, RateLimit, Route, Rule, RuleSet, StandingMute};
+pub use compiled::{GroupBy, Measure, Plan, RateLimit, Route, Rule, RuleSet, StandingMute};
+
+pub use crate::model::Noun;
 
 pub mod condition;
 pub use condition::Condition;

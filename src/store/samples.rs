@@ -95,6 +95,7 @@ pub(crate) fn incident(number: u64) -> Incident {
         ack: None,
         muted_until: None,
         inhibited_by: None,
+        distinct: None,
     }
 }
 
@@ -115,7 +116,7 @@ pub(crate) fn group(number: u64) -> Group {
 /// A post that a channel is owed about a group.
 pub(crate) fn notification(channel: &ChannelName, group: u64) -> Notification {
     let (reason, severity) = (Reason::Post, Severity::Warning);
-    Notification { channel: channel.clone(), group: GroupId(group), reason, severity, at: Timestamp(2) }
+    Notification::of_group(channel.clone(), GroupId(group), reason, severity, Timestamp(2))
 }
 
 /// That row, sent at `at`.

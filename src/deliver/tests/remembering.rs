@@ -30,8 +30,7 @@ fn group(closed_at: Option<Timestamp>) -> Group {
 /// Owes the first group an edit.
 fn owe(desk: &mut Desk) {
     let (channel, group) = (ChannelName::new("ops"), GroupId(1));
-    let notification =
-        Notification { channel, group, reason: Reason::Edit, severity: Severity::Info, at: Timestamp(1) };
+    let notification = Notification::of_group(channel, group, Reason::Edit, Severity::Info, Timestamp(1));
     desk.accept(DeliveryId(1), &notification, Timestamp(1));
 }
 

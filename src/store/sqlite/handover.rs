@@ -123,7 +123,7 @@ mod tests {
     fn row(id: u64, channel: &str) -> OutboxRow {
         let channel = ChannelName::new(channel);
         let (reason, severity, at) = (Reason::Post, Severity::Warning, Timestamp(0));
-        (DeliveryId(id), Notification { channel, group: GroupId(1), reason, severity, at })
+        (DeliveryId(id), Notification::of_group(channel, GroupId(1), reason, severity, at))
     }
 
     #[test]

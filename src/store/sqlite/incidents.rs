@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, int};
-use crate::model::{EngineChanges, EngineState, Group, GroupId, Incident, Keyed, Notification};
+use crate::model::{About, EngineChanges, EngineState, Group, GroupId, Incident, Keyed, Notification};
 use crate::store::Members;
 
 /// An engine commit with everything turned into text already, which is not the writer's work.
@@ -14,7 +14,8 @@ pub(super) struct Prepared {
     groups: Vec<(Group, String)>,
     forgotten: Vec<GroupId>,
     keyed: Vec<Keyed>,
-    pub(super) outbox: Vec<Notification>,
+    /// New outbox rows; those about pushwatch itself with their text.
+    pub(super) outbox: Vec<(Notification, Option<String>)>,
 }
 
 impl Prepared {
@@ -25,7 +26,7 @@ impl Prepared {
             groups: with_text(changes.groups)?,
             forgotten: changes.forgotten,
             keyed: changes.keyed,
-            outbox: changes.outbox,
+            outbox: changes.outbox.into_iter().map(with_notice).collect::<Result<_, _>>()?,
         })
     }
 
@@ -113,14 +114,26 @@ fn put_incident(conn: &Connection, incident: &Incident, data: &str) -> Result<()
     Ok(())
 }
 
+fn with_notice(notification: Notification) -> Result<(Notification, Option<String>), Fault> {
+    let notice = match &notification.about {
+        About::Group(_) => None,
+        About::Notice(notice) => Some(written(notice)?),
+    };
+    Ok((notification, notice))
+}
+
 fn with_text<T: serde::Serialize>(things: Vec<T>) -> Result<Vec<(T, String)>, Fault> {
     things
         .into_iter()
-        .map(|thing| match serde_json::to_string(&thing) {
-            Ok(text) => Ok((thing, text)),
-            Err(error) => Err(Fault::Unreadable(format!("can't be kept: {error}"))),
+        .map(|thing| {
+            let text = written(&thing)?;
+            Ok((thing, text))
         })
         .collect()
+}
+
+fn written(thing: &impl serde::Serialize) -> Result<String, Fault> {
+    serde_json::to_string(thing).map_err(|error| Fault::Unreadable(format!("can't be kept: {error}")))
 }
 
 fn all<T: DeserializeOwned>(conn: &Connection, sql: &str, what: &str) -> Result<Vec<T>, Fault> {
@@ -133,10 +146,12 @@ fn all<T: DeserializeOwned>(conn: &Connection, sql: &str, what: &str) -> Result<
     Ok(found)
 }
 
-fn text(value: rusqlite::types::ValueRef<'_>) -> Result<&str, Fault> {
+/// A column that holds text.
+pub(super) fn text(value: rusqlite::types::ValueRef<'_>) -> Result<&str, Fault> {
     value.as_str().map_err(|error| Fault::Unreadable(error.to_string()))
 }
 
-fn parse<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Fault> {
+/// A thing as it was written.
+pub(super) fn parse<T: DeserializeOwned>(text: &str, what: &str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|error| Fault::Unreadable(format!("stored {what}: {error}")))
 }

@@ -77,9 +77,9 @@ impl Ledger<'_> {
         match rows {
             Rows::Engine(changes) => {
                 changes.write(conn)?;
-                for notification in &changes.outbox {
+                for (notification, notice) in &changes.outbox {
                     let id = DeliveryId(self.next_outbox);
-                    outbox::insert(conn, id, notification)?;
+                    outbox::insert(conn, id, notification, notice.as_deref())?;
                     self.next_outbox += 1;
                     owed.push((id, notification.clone()));
                 }

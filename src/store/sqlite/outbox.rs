@@ -3,26 +3,38 @@
 use rusqlite::{Connection, Row};
 
 use super::error::{Fault, int, whole};
+use super::incidents;
 use crate::model::{
-    Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, GroupId, Message, Notification, Reason,
-    Severity, Timestamp,
+    About, Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, GroupId, Message, Notification,
+    Reason, Severity, Timestamp,
 };
 use crate::store::{ChannelChanges, ChannelState};
 
-const COLUMNS: &str = "id, channel, group_id, reason, severity, at, state, attempts, not_before, outcome, error, \
-                       possible_duplicate, done_at";
+/// Stands in the column of rows that are about no group; groups count from 1.
+const NO_GROUP: GroupId = GroupId(0);
 
-/// Adds a row that waits to be sent.
-pub(super) fn insert(conn: &Connection, id: DeliveryId, notification: &Notification) -> Result<(), Fault> {
-    conn.prepare_cached("INSERT INTO outbox (id, channel, group_id, reason, severity, at) VALUES (?,?,?,?,?,?)")?
-        .execute((
-            int(id.0),
-            notification.channel.as_str(),
-            int(notification.group.0),
-            notification.reason.as_str(),
-            notification.severity.as_str(),
-            notification.at.0,
-        ))?;
+const COLUMNS: &str = "id, channel, group_id, reason, severity, at, state, attempts, not_before, outcome, error, \
+                       possible_duplicate, done_at, notice";
+
+/// Adds a row that waits to be sent; `notice` is the text of what it says about pushwatch itself.
+pub(super) fn insert(
+    conn: &Connection,
+    id: DeliveryId,
+    notification: &Notification,
+    notice: Option<&str>,
+) -> Result<(), Fault> {
+    conn.prepare_cached(
+        "INSERT INTO outbox (id, channel, group_id, reason, severity, at, notice) VALUES (?,?,?,?,?,?,?)",
+    )?
+    .execute((
+        int(id.0),
+        notification.channel.as_str(),
+        int(notification.group().unwrap_or(NO_GROUP).0),
+        notification.reason.as_str(),
+        notification.severity.as_str(),
+        notification.at.0,
+        notice,
+    ))?;
     Ok(())
 }
 
@@ -152,14 +164,19 @@ fn delivery(row: &Row<'_>, channel: &ChannelName) -> Result<Delivery, Fault> {
         rusqlite::types::ValueRef::Null => None,
         _ => Some(word(row, 9, DeliveryOutcome::ALL, |outcome| outcome.as_str())?),
     };
+    let about = match row.get_ref(13)? {
+        rusqlite::types::ValueRef::Null => About::Group(GroupId(whole(row.get(2)?))),
+        notice => About::Notice(Box::new(incidents::parse(incidents::text(notice)?, "notice")?)),
+    };
+    let reasons = [Reason::Edit, Reason::Reply, Reason::Post, Reason::Notice];
     let severities = [Severity::Info, Severity::Warning, Severity::Critical];
     let states = [DeliveryState::Pending, DeliveryState::Sending, DeliveryState::Done, DeliveryState::Dead];
     Ok(Delivery {
         id: DeliveryId(whole(row.get(0)?)),
         notification: Notification {
             channel: channel.clone(),
-            group: GroupId(whole(row.get(2)?)),
-            reason: word(row, 3, &[Reason::Edit, Reason::Reply, Reason::Post], |reason| reason.as_str())?,
+            about,
+            reason: word(row, 3, &reasons, |reason| reason.as_str())?,
             severity: word(row, 4, &severities, |severity| severity.as_str())?,
             at: Timestamp(row.get(5)?),
         },

@@ -14,7 +14,7 @@ use super::{OpenError, journal};
 const APPLICATION: i32 = 0x7077_6174;
 
 /// Each step takes the schema one version up; what has been released is never changed.
-const MIGRATIONS: &[&str] = &[V1];
+const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// Bytes of a page.
 pub(super) const PAGE: u64 = 4096;
@@ -116,6 +116,9 @@ const V1: &str = "
         PRIMARY KEY (name, key)
     ) STRICT, WITHOUT ROWID;
 ";
+
+// What pushwatch says about itself belongs to no group: `group_id` is 0 then, and `notice` holds it as JSON.
+const V2: &str = "ALTER TABLE outbox ADD COLUMN notice TEXT;";
 
 /// Opens the database for writing, after checking that it is ours, whole and not newer than this program.
 ///
