@@ -1,44 +1,94 @@
-//! What the engine keeps of one stream: its sessions, windows, and which incidents and group are its own. Pure.
+//! What the engine keeps of one key: a stream's sessions, windows, and which incidents and group are its own. Pure.
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::{GroupId, IncidentId, Timestamp};
-use crate::rules::Rule;
+use crate::rules::{Measure, Rule};
 
+use super::distinct::Distinct;
 use super::sessions::Sessions;
-use super::window::Window;
+use super::window::{Reading, Width, Window};
 
-/// One stream. Small, as there may be a million: everything that most streams don't need is empty.
+/// One key. Small, as there may be a million: everything that most streams don't need is empty.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
     pub(super) sessions: Sessions,
     /// Windows by place of the rule.
-    windows: Vec<(u32, Window)>,
+    windows: Vec<(u32, Counter)>,
     /// Incidents by place of the rule, oldest first: open ones, and resolved ones that are still remembered.
     pub(super) incidents: Vec<(u32, IncidentId)>,
-    /// The open group.
+    /// The open group of this key.
     pub(super) group: Option<GroupId>,
+    /// Incidents of this group key that wait for their grace to pass.
+    pub(super) waiting: u32,
     /// When rate limit buckets that were used are full again, by place of the rule whose bucket it is
-    /// ([`NO_RULE`](super::timers::NO_RULE) for the stream's own).
+    /// ([`NO_RULE`](super::timers::NO_RULE) for the one over all rules).
     pub(super) full_at: Vec<(u32, Timestamp)>,
+    /// What rules on silence have heard, by place of the rule.
+    pub(super) watches: Vec<(u32, Watch)>,
+}
+
+/// A rule's window, by what it measures.
+#[derive(Clone, Debug)]
+enum Counter {
+    Sum(Window),
+    Distinct(Distinct),
+}
+
+/// What a rule on silence has heard of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Watch {
+    /// When it last heard (our time), moved by the times in which nobody listened.
+    pub(super) last: Timestamp,
+    /// How often in a row without a gap, up to what counts as steady.
+    pub(super) heard: u32,
+    /// `last` as it was written.
+    #[serde(skip)]
+    pub(super) written: Timestamp,
+}
+
+/// What a report adds to a window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Amount {
+    pub(super) time: Timestamp,
+    pub(super) received: Timestamp,
+    /// The sum to add, or the hash of the value seen.
+    pub(super) of: u64,
 }
 
 impl Cell {
-    /// The window of a rule, made if need be.
-    pub(super) fn window(&mut self, place: u32) -> &mut Window {
+    /// Adds to the window of a rule, made if need be, and reads it.
+    pub(super) fn observe(&mut self, place: u32, measure: Measure, amount: Amount, width: Width) -> Reading {
         let at = match self.windows.iter().position(|(p, _)| *p == place) {
             Some(at) => at,
             None => {
+                let counter = match measure {
+                    Measure::Count | Measure::Reports => Counter::Sum(Window::default()),
+                    Measure::Distinct(_) => Counter::Distinct(Distinct::default()),
+                };
                 self.windows.reserve_exact(1);
-                self.windows.push((place, Window::default()));
+                self.windows.push((place, counter));
                 self.windows.len() - 1
             }
         };
-        &mut self.windows[at].1
+        let Amount { time, received, of } = amount;
+        match &mut self.windows[at].1 {
+            Counter::Sum(window) => window.observe(time, received, of, width),
+            Counter::Distinct(window) => window.observe(time, received, of, width),
+        }
     }
 
     /// Notes an incident of a rule, in the order of the numbers.
     pub(super) fn add(&mut self, place: u32, id: IncidentId) {
         let at = self.incidents.partition_point(|(_, other)| *other < id);
+        self.incidents.reserve_exact(1);
         self.incidents.insert(at, (place, id));
+    }
+
+    /// Forgets an incident.
+    pub(super) fn remove(&mut self, id: IncidentId) {
+        self.incidents.retain(|(_, other)| *other != id);
+        self.incidents.shrink_to_fit();
     }
 
     /// The newest incident of a rule.
@@ -48,9 +98,10 @@ impl Cell {
 
     /// Forgets what has no bearing any more; returns whether the durable part changed.
     pub(super) fn prune(&mut self, now: Timestamp, rules: &[Rule]) -> bool {
-        self.windows.retain(|(place, window)| match rules.get(*place as usize) {
-            Some(rule) => !window.is_idle(now, rule.within.unwrap_or_default()),
-            None => false,
+        self.windows.retain(|(place, counter)| match (rules.get(*place as usize), counter) {
+            (Some(rule), Counter::Sum(window)) => !window.is_idle(now, rule.within.unwrap_or_default()),
+            (Some(rule), Counter::Distinct(window)) => !window.is_idle(now, rule.within.unwrap_or_default()),
+            (None, _) => false,
         });
         self.windows.shrink_to_fit();
         let buckets = self.full_at.len();
@@ -65,6 +116,8 @@ impl Cell {
             && self.windows.is_empty()
             && self.incidents.is_empty()
             && self.group.is_none()
+            && self.waiting == 0
             && self.full_at.is_empty()
+            && self.watches.is_empty()
     }
 }

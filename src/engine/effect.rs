@@ -36,7 +36,7 @@ pub struct Effect {
     pub group: GroupId,
     /// By which rule.
     pub rule: Arc<str>,
-    /// About which stream.
+    /// About what.
     pub key: Key,
     /// How bad.
     pub severity: Severity,

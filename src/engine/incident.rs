@@ -1,17 +1,19 @@
-//! An incident's life: begun, perhaps waiting, firing, worse, over. Pure.
+//! An incident's life: begun, firing, worse, over. Pure.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::catalogue::Unit;
 use crate::model::{
-    Catalogue, Cause, Event, EventKind, Incident, IncidentId, RuleOutcome, Severity, State, Timestamp, Trouble,
+    Catalogue, Cause, Distinct, Event, Incident, IncidentId, Key, RuleOutcome, Severity, State, Timestamp, Trouble,
 };
+use crate::rules::{Measure, Rule};
 
-use super::Engine;
+use super::audience::group_key;
 use super::effect::Transition;
 use super::report::{Finding, Report};
-use super::timers::{Due, NO_RULE, Timer};
+use super::timers::{Due, Timer};
+use super::{Engine, NO_RULE};
 
 /// A state of which nothing was heard for this long is closed as "no word since".
 const NO_WORD: Duration = Duration::from_secs(24 * 3600);
@@ -31,14 +33,12 @@ impl Engine {
         let rules = Arc::clone(&self.rules);
         let rule = &rules.rules[finding.place as usize];
         let incident = self.first(report, finding, matched, severity);
-        match rule.grace {
-            Some(grace) => {
-                let pending = Incident { state: State::Pending, deadline: Some(report.received + grace), ..incident };
-                self.add(finding.place, pending);
-                self.pending += 1;
-                RuleOutcome::Pending
+        match (rule.lasting, rule.grace) {
+            (Some(_), _) => self.wait(finding.place, super::pending::lasting(incident, report)),
+            (None, Some(grace)) => {
+                self.wait(finding.place, Incident { deadline: Some(report.received + grace), ..incident })
             }
-            None => self.fire(finding.place, incident),
+            (None, None) => self.fire(finding.place, incident),
         }
     }
 
@@ -50,25 +50,44 @@ impl Engine {
         matched: &[(usize, u64)],
         severity: Severity,
     ) -> Incident {
-        let event = report.event;
-        let mut incident = Incident {
+        let rules = Arc::clone(&self.rules);
+        let rule = &rules.rules[finding.place as usize];
+        let mut incident = self.blank(rule, finding.key.clone(), severity);
+        incident.since = finding.reading.since.min(report.time);
+        absorb(&mut incident, report.event, finding.amount, matched);
+        renew(&mut incident, report);
+        // What the window held before this report belongs to it too.
+        incident.reports = incident.reports.max(finding.reading.reports);
+        match rule.measure {
+            Measure::Count => incident.count = incident.count.max(finding.reading.sum),
+            Measure::Reports | Measure::Distinct(_) => measure(&mut incident, rule, finding),
+        }
+        let group = group_key(rule, &incident);
+        incident.group_key = Some(group).filter(|group| *group != incident.key);
+        incident
+    }
+
+    /// An incident of a rule that nothing is known of yet.
+    pub(super) fn blank(&self, rule: &Rule, key: Key, severity: Severity) -> Incident {
+        Incident {
             id: self.next_incident,
-            rule: Arc::clone(&self.rules.rules[finding.place as usize].name),
-            on: event.kind,
+            rule: Arc::clone(&rule.name),
+            on: rule.on,
             silence: None,
-            key: report.key.clone(),
+            distinct: None,
+            key,
             group_key: None,
-            labels: Default::default(),
-            annotations: Default::default(),
+            labels: Arc::clone(&rule.labels),
+            annotations: Arc::clone(&rule.annotations),
             group: None,
             state: State::Firing,
             cause: None,
             severity,
-            since: finding.reading.since.min(report.time),
+            since: self.now,
             opened_at: self.now,
             resolved_at: None,
-            last_at: report.time,
-            last_received: report.received,
+            last_at: self.now,
+            last_received: self.now,
             deadline: None,
             reports: 0,
             count: 0,
@@ -84,28 +103,21 @@ impl Engine {
             ack: None,
             muted_until: None,
             inhibited_by: None,
-            distinct: None,
             seq: self.seq,
-        };
-        absorb(&mut incident, event, finding.amount, matched);
-        renew(&mut incident, report);
-        // What the window held before this report belongs to it too.
-        incident.count = incident.count.max(finding.reading.sum);
-        incident.reports = incident.reports.max(finding.reading.reports);
-        incident
+        }
     }
 
     /// Makes an incident fire: the remembered one of the same key if it is young enough, else a new one.
-    fn fire(&mut self, place: u32, found: Incident) -> RuleOutcome {
+    pub(super) fn fire(&mut self, place: u32, found: Incident) -> RuleOutcome {
         let rules = Arc::clone(&self.rules);
         let rule = &rules.rules[place as usize];
-        let deadline = match found.on {
-            EventKind::PushEnd => self.now + NO_WORD,
-            _ => found.last_received.max(self.now) + rule.resolve_after,
+        let deadline = match waits_for_word(&found) {
+            true => self.now + NO_WORD,
+            false => found.last_received.max(self.now) + rule.resolve_after,
         };
-        let cell = self.cells.get(&found.key);
-        let open = cell.and_then(|cell| cell.group);
-        let earlier = cell.and_then(|cell| cell.incident(place)).and_then(|id| self.incidents.get(&id)).filter(|i| {
+        let open = self.cells.get(found.group_key()).and_then(|cell| cell.group);
+        let known = self.cells.get(&found.key).and_then(|cell| cell.incident(place));
+        let earlier = known.and_then(|id| self.incidents.get(&id)).filter(|i| {
             let young = i.resolved_at.is_some_and(|over| self.now < over + rule.reopen_within);
             // Its own message may still have to say that it was over: it can't be taken out of that into another.
             let at_home = i.group.is_some() && (open.is_none() || open == i.group);
@@ -119,6 +131,7 @@ impl Engine {
                 }
                 self.set_deadline(id, place, deadline);
                 self.announce(id, Transition::Reopened);
+                self.inhibit_targets(id, place);
                 RuleOutcome::Reopened
             }
             None => {
@@ -128,21 +141,23 @@ impl Engine {
                 self.firing += 1;
                 self.add(place, incident);
                 self.announce(id, Transition::Opened);
+                self.inhibit_targets(id, place);
                 RuleOutcome::Opened
             }
         }
     }
 
     /// Puts a new incident where it belongs and uses up its number.
-    fn add(&mut self, place: u32, incident: Incident) {
+    pub(super) fn add(&mut self, place: u32, incident: Incident) {
         let id = incident.id;
         self.next_incident = IncidentId(self.next_incident.0.max(id.0 + 1));
         self.dirty_counters = true;
         self.dirty_incidents.insert(id);
         if let Some(deadline) = incident.deadline {
-            self.timers.set(Timer { at: deadline, rule: place, key: incident.key.clone(), due: Due::Deadline(id) });
+            let key = incident.key.clone();
+            self.timers.set(Timer { at: deadline, rule: place, key, due: Due::Deadline(id) });
         }
-        self.cell(&incident.key).add(place, id);
+        self.cell(&incident.key.clone()).add(place, id);
         self.incidents.insert(id, incident);
     }
 
@@ -156,6 +171,7 @@ impl Engine {
     pub(super) fn escalate(&mut self, id: IncidentId, severity: Severity) {
         if let Some(incident) = self.incidents.get_mut(&id) {
             incident.severity = severity;
+            incident.ack = None;
         }
         self.announce(id, Transition::Escalated);
     }
@@ -166,39 +182,18 @@ impl Engine {
         match (incident.state, incident.deadline) {
             (State::Pending | State::Firing, Some(at)) if at > timer.at => self.timers.set(Timer { at, ..timer }),
             (State::Pending, Some(_)) if timer.rule == NO_RULE => self.resolve(id, Cause::RuleRemoved),
-            (State::Pending, Some(_)) => self.grace_over(id, timer.rule),
-            (State::Firing, Some(_)) if incident.on == EventKind::PushEnd => self.resolve(id, Cause::NoWord),
+            (State::Pending, Some(_)) => self.pending_due(id, timer.rule),
+            (State::Firing, Some(_)) if waits_for_word(incident) => self.resolve(id, Cause::NoWord),
             (State::Firing, Some(_)) => self.resolve(id, Cause::Quiet),
             _ => {}
         }
     }
 
-    /// Nobody came back within the grace: what waited fires.
-    fn grace_over(&mut self, id: IncidentId, place: u32) {
-        self.pending -= 1;
-        let Some(mut found) = self.take(id) else { return };
-        found.state = State::Firing;
-        // Reports that came while it waited were looked at and not added: a replay must not add them either.
-        found.seq = self.seq;
-        if self.fire(place, found.clone()) == RuleOutcome::Reopened {
-            // The old incident took it over; what waited is closed under its own number.
-            let closed = Incident {
-                state: State::Resolved,
-                cause: Some(Cause::Reconnected),
-                resolved_at: Some(self.now),
-                deadline: None,
-                ..found
-            };
-            self.incidents.insert(id, closed);
-            self.dirty_incidents.insert(id);
-        }
-    }
-
-    /// Takes an incident out of memory and of its stream.
-    fn take(&mut self, id: IncidentId) -> Option<Incident> {
+    /// Takes an incident out of memory and of its cell.
+    pub(super) fn take(&mut self, id: IncidentId) -> Option<Incident> {
         let incident = self.incidents.remove(&id)?;
         if let Some(cell) = self.cells.get_mut(&incident.key) {
-            cell.incidents.retain(|(_, other)| *other != id);
+            cell.remove(id);
         }
         Some(incident)
     }
@@ -213,23 +208,79 @@ impl Engine {
         incident.resolved_at = Some(now);
         incident.deadline = None;
         incident.seq = seq;
-        let key = incident.key.clone();
+        let (key, group) = (incident.key.clone(), incident.group_key().clone());
+        let given_up = incident.silence.is_some() && cause != Cause::Heard;
+        let place = self.places.get(&incident.rule).copied();
         self.dirty_incidents.insert(id);
+        if let (true, Some(place)) = (given_up, place) {
+            self.drop_watch(place, &key);
+        }
         match before {
             State::Firing => {
                 self.firing -= 1;
-                self.effect(Transition::Resolved(cause), id, Vec::new());
-                self.settle(&key, Some(id));
+                let told = self.settle(&group, Some(id));
+                self.effect(Transition::Resolved(cause), id, told);
+                if let Some(place) = place {
+                    self.free_targets(id, place);
+                }
             }
             State::Pending => {
                 self.pending -= 1;
+                self.unwait(id);
                 if let Some(cell) = self.cells.get_mut(&key) {
-                    cell.incidents.retain(|(_, other)| *other != id);
+                    cell.remove(id);
                 }
-                self.settle(&key, None);
+                self.settle(&group, None);
             }
             State::Resolved => {}
         }
+    }
+
+    /// Rules were changed: whatever was found by one that is gone, or that judges something else now, is over.
+    pub(super) fn resolve_orphans(&mut self) {
+        let rules = Arc::clone(&self.rules);
+        let at_home = |incident: &Incident| {
+            let rule = self.places.get(&incident.rule).map(|place| &rules.rules[*place as usize]);
+            rule.is_some_and(|rule| {
+                let silent = rule.silence.is_some() == incident.silence.is_some();
+                rule.on == incident.on && Some(rule.per) == incident.key.scope() && silent
+            })
+        };
+        let open = self.incidents.values().filter(|incident| incident.state != State::Resolved);
+        let mut orphans: Vec<IncidentId> = open.filter(|incident| !at_home(incident)).map(|i| i.id).collect();
+        orphans.sort_unstable();
+        for id in orphans {
+            self.resolve(id, Cause::RuleRemoved);
+        }
+    }
+
+    /// Says what was decided; `notify` are the channels in which people are notified.
+    pub(super) fn effect(&mut self, is: Transition, id: IncidentId, notify: Vec<crate::model::ChannelName>) {
+        let Some(incident) = self.incidents.get(&id) else { return };
+        self.effects.push(super::Effect {
+            at: self.now,
+            is,
+            incident: id,
+            group: incident.group.unwrap_or_default(),
+            rule: Arc::clone(&incident.rule),
+            key: incident.key.clone(),
+            severity: incident.severity,
+            notify,
+        });
+    }
+}
+
+/// Whether silence says nothing about it: it is over only when something is heard.
+pub(super) fn waits_for_word(incident: &Incident) -> bool {
+    let of_a_push = matches!(incident.key, Key::Stream(_) | Key::Session { .. });
+    incident.silence.is_some() || (incident.on.is_state() && of_a_push)
+}
+
+/// Takes over what the window measures besides counts.
+pub(super) fn measure(incident: &mut Incident, rule: &Rule, finding: &Finding) {
+    if let Measure::Distinct(of) = rule.measure {
+        let before = incident.distinct.map_or(0, |distinct| distinct.number);
+        incident.distinct = Some(Distinct { of, number: before.max(finding.reading.sum) });
     }
 }
 
@@ -290,6 +341,8 @@ fn reopen(incident: &mut Incident, found: Incident, deadline: Timestamp) {
     incident.deadline = Some(deadline);
     incident.flaps = incident.flaps.saturating_add(1);
     incident.severity = found.severity;
+    incident.ack = None;
+    incident.distinct = found.distinct.or(incident.distinct);
     incident.last_at = found.last_at;
     incident.last_received = found.last_received;
     incident.reports = incident.reports.saturating_add(found.reports);

@@ -8,42 +8,56 @@
 //! through [`Engine::load`]. Windows come back by replay: [`Engine::warm`] with the last [`Engine::lookback`] of the
 //! journal. An incident that is only prolonged is written at most every [`FLUSH`]; the replay adds what came after.
 
+mod audience;
 mod cell;
+mod closing;
+mod distinct;
 mod effect;
 mod group;
+mod hold;
 mod incident;
 mod index;
+mod inhibit;
 mod judge;
 mod limit;
+mod mute;
+mod notify;
+mod pending;
 mod report;
 mod sessions;
+mod silence;
 mod state;
 pub use state::{LoadError, rules_in_force};
 mod timers;
 mod verdict;
 pub use verdict::Verdict;
+mod wall;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::hash_map::Entry as Slot;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Cursor, EngineChanges, Entry, Group, GroupId, Incident, IncidentId, Input, Key, Notification, RuleOutcome, Seq,
-    State, Timestamp,
+    Cursor, EngineChanges, Entry, Group, GroupId, Incident, IncidentId, Input, Key, MuteId, Notification, RuleOutcome,
+    Scope, Seq, State, Timestamp,
 };
 use crate::rules::RuleSet;
 
 use cell::Cell;
 pub use effect::{Effect, Transition};
 use index::Index;
+use inhibit::Inhibitions;
 use judge::Scratch;
 use limit::Buckets;
+use mute::Muted;
 use timers::{Due, NO_RULE, Timer, Timers};
+use verdict::Trace;
+use wall::Wall;
 
 /// A prolonged incident is written this much later at most.
 pub const FLUSH: Duration = Duration::from_secs(30);
@@ -51,7 +65,7 @@ pub const FLUSH: Duration = Duration::from_secs(30);
 /// How long after its end a group is remembered at least, so that a late report is known as late.
 const MEMORY: Duration = Duration::from_secs(30 * 60);
 
-/// A stream's cell is looked at this often, whether it can be given back.
+/// A key's cell is looked at this often, whether it can be given back.
 const CHECK_EVERY: Duration = Duration::from_secs(300);
 
 /// Cells looked at per step, at most: the work is spread out.
@@ -72,6 +86,11 @@ struct Members {
 pub struct Engine {
     rules: Arc<RuleSet>,
     index: Index,
+    /// Places of the rules by name.
+    places: HashMap<Arc<str>, u32>,
+    inhibitions: Inhibitions,
+    /// Whether any rule judges each push by itself.
+    per_session: bool,
     buckets: Option<Buckets>,
     rule_buckets: Vec<Option<Buckets>>,
 
@@ -81,7 +100,9 @@ pub struct Engine {
     incidents: Map<IncidentId, Incident>,
     groups: Map<GroupId, Members>,
     timers: Timers,
-    /// Streams by the time their cell is looked at next; ascending, as the delay is always the same.
+    mutes: BTreeMap<MuteId, Muted>,
+    wall: Wall,
+    /// Keys by the time their cell is looked at next; ascending, as the delay is always the same.
     checks: VecDeque<(Timestamp, Key)>,
     next_incident: IncidentId,
     next_group: GroupId,
@@ -90,10 +111,11 @@ pub struct Engine {
     dirty_incidents: BTreeSet<IncidentId>,
     dirty_groups: BTreeSet<GroupId>,
     dirty_cells: BTreeSet<Key>,
+    dirty_mutes: BTreeSet<MuteId>,
     dirty_counters: bool,
     forgotten: Vec<GroupId>,
     /// Forgotten before they were written for the last time.
-    parting: Vec<(Group, Vec<Incident>)>,
+    parting: Vec<(Option<Group>, Vec<Incident>)>,
     outbox: Vec<Notification>,
     /// Prolonged incidents by the time of their first unwritten change, and the same by number.
     touched: VecDeque<(Timestamp, IncidentId)>,
@@ -103,15 +125,24 @@ pub struct Engine {
     tally: Vec<[u64; RuleOutcome::ALL.len()]>,
     pending: usize,
     firing: usize,
+    /// Keys that rules on silence listen for.
+    watching: usize,
     scratch: Scratch,
+    /// What each rule said, while somebody asks.
+    trace: Option<Trace>,
 }
 
 impl Engine {
     /// An engine that knows nothing yet.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>) -> Engine {
+        let places: HashMap<Arc<str>, u32> =
+            (0u32..).zip(&rules.rules).map(|(place, rule)| (Arc::clone(&rule.name), place)).collect();
         Engine {
             index: Index::new(&rules.rules),
+            inhibitions: Inhibitions::new(&rules.rules, &places),
+            per_session: rules.rules.iter().any(|rule| rule.per == Scope::Session),
+            places,
             buckets: rules.rate_limit.map(Buckets::new),
             rule_buckets: rules.rules.iter().map(|rule| rule.rate_limit.map(Buckets::new)).collect(),
             now: Timestamp(0),
@@ -120,12 +151,15 @@ impl Engine {
             incidents: Map::default(),
             groups: Map::default(),
             timers: Timers::default(),
+            mutes: BTreeMap::new(),
+            wall: Wall::default(),
             checks: VecDeque::new(),
             next_incident: IncidentId(1),
             next_group: GroupId(1),
             dirty_incidents: BTreeSet::new(),
             dirty_groups: BTreeSet::new(),
             dirty_cells: BTreeSet::new(),
+            dirty_mutes: BTreeSet::new(),
             dirty_counters: false,
             forgotten: Vec::new(),
             parting: Vec::new(),
@@ -136,7 +170,9 @@ impl Engine {
             tally: vec![[0; RuleOutcome::ALL.len()]; rules.rules.len()],
             pending: 0,
             firing: 0,
+            watching: 0,
             scratch: Scratch::default(),
+            trace: None,
             rules,
         }
     }
@@ -164,12 +200,16 @@ impl Engine {
                 self.dirty_counters = true;
                 self.resolve_orphans();
             }
-            Input::Resumed { .. }
-            | Input::ClockSet { .. }
-            | Input::Muted(_)
-            | Input::Unmuted { .. }
-            | Input::Acknowledged { .. }
-            | Input::Noticed(_) => {}
+            Input::ClockSet { ahead } => {
+                self.wall.set(entry.seq, entry.received_at, *ahead, Engine::lookback(&self.rules));
+                self.dirty_counters = true;
+                self.judge_all();
+            }
+            Input::Muted(mute) => self.mute(mute),
+            Input::Unmuted { id } => self.unmute(*id),
+            Input::Acknowledged { incident, by } => self.acknowledge(*incident, by),
+            Input::Noticed(notice) => self.give_notice(notice),
+            Input::Resumed { .. } => {}
         }
         self.check_cells();
     }
@@ -203,13 +243,14 @@ impl Engine {
             && self.dirty_cells.is_empty()
             && self.forgotten.is_empty()
             && self.outbox.is_empty()
+            && self.dirty_mutes.is_empty()
             && !self.dirty_counters)
     }
 
     /// Whether any deadline runs: while it does, the time of the cursor is worth keeping.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.pending + self.firing > 0
+        self.pending + self.firing + self.watching > 0
     }
 
     /// What happened since the last call, in order.
@@ -234,9 +275,9 @@ impl Engine {
         (self.pending, self.firing)
     }
 
-    /// Streams in memory.
+    /// Keys in memory: streams and whatever else rules are `per`.
     #[must_use]
-    pub fn streams(&self) -> usize {
+    pub fn keys(&self) -> usize {
         self.cells.len()
     }
 
@@ -246,6 +287,7 @@ impl Engine {
             Due::Held(id) => self.release(id),
             Due::Repeat(id) => self.repeat(id),
             Due::Forget(id) => self.forget(id),
+            Due::Silence => self.silence_due(timer),
         }
     }
 
@@ -259,6 +301,13 @@ impl Engine {
             if let (State::Pending | State::Firing, Some(deadline)) = (incident.state, incident.deadline) {
                 incident.deadline = Some(deadline + gap);
                 self.dirty_incidents.insert(incident.id);
+            }
+        }
+        for (key, cell) in &mut self.cells {
+            for (_, watch) in &mut cell.watches {
+                watch.last = watch.last + gap;
+                watch.written = watch.written + gap;
+                self.dirty_cells.insert(key.clone());
             }
         }
     }
@@ -286,7 +335,7 @@ impl Engine {
         }
     }
 
-    /// The cell of a stream, made if need be.
+    /// The cell of a key, made if need be.
     fn cell(&mut self, key: &Key) -> &mut Cell {
         match self.cells.entry(key.clone()) {
             Slot::Occupied(slot) => slot.into_mut(),

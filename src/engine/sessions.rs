@@ -85,7 +85,7 @@ impl Sessions {
     /// What a session is now, without taking note of it: for a replay.
     #[must_use]
     pub(super) fn standing(&self, id: Option<&str>, now: Timestamp) -> Standing {
-        let ended = |s: &&Session| s.phase == Phase::Ended && now < s.at + ENDED_MEMORY;
+        let ended = |s: &&Session| s.phase == Phase::Ended && now >= s.at && now < s.at + ENDED_MEMORY;
         match id.and_then(|id| self.list.iter().find(|s| *s.id == *id)).filter(ended) {
             Some(_) => Standing::Ended,
             None => Standing::Open,
@@ -113,6 +113,11 @@ impl Sessions {
                 Standing::Open
             }
         }
+    }
+
+    /// The sessions that are known, live or ended.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|session| &*session.id)
     }
 
     /// Whether any session is live now.

@@ -5,23 +5,27 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Cursor, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Key, Keyed, State, Timestamp,
+    Cursor, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Key, Keyed, Mute, State, Timestamp,
 };
 
-use super::cell::Cell;
+use super::cell::{Cell, Watch};
 use super::sessions::Sessions;
 use super::timers::{Due, NO_RULE, Timer};
+use super::wall::Wall;
 use super::{Engine, Members};
 
-/// Kind of the records kept per stream.
-const STREAM: &str = "stream";
+/// Kind of the records kept per key.
+const CELL: &str = "stream";
+
+/// Kind of the records of people's mutes.
+const MUTE: &str = "mute";
 
 /// Kind and key of the record of counters.
 const COUNTERS: (&str, &str) = ("engine", "counters");
 
-/// What is kept of a stream besides its incidents.
+/// What is kept of a key besides its incidents.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct StreamRecord {
+struct CellRecord {
     #[serde(default, skip_serializing_if = "Sessions::is_empty")]
     sessions: Sessions,
     /// When its rate limit bucket is full again.
@@ -30,6 +34,9 @@ struct StreamRecord {
     /// The same for the buckets of single rules, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     rules_full_at: BTreeMap<String, Timestamp>,
+    /// What rules on silence have heard, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    watches: BTreeMap<String, Watch>,
 }
 
 /// The next numbers.
@@ -40,6 +47,8 @@ struct Counters {
     /// Hash of the rules in force.
     #[serde(default)]
     rules: String,
+    #[serde(default)]
+    wall: Wall,
 }
 
 /// A stored record that can't be read: the data folder is damaged or of another version.
@@ -71,15 +80,17 @@ impl Engine {
         for (kind, key, value) in state.keyed {
             let broken = |source| LoadError { kind: kind.clone(), key: key.clone(), source };
             match (kind.as_str(), key.as_str()) {
-                (STREAM, key) => {
+                (CELL, key) => {
                     let key: Key = serde_json::from_str(key).map_err(broken)?;
-                    let record: StreamRecord = serde_json::from_str(&value).map_err(broken)?;
-                    self.load_stream(key, record);
+                    let record: CellRecord = serde_json::from_str(&value).map_err(broken)?;
+                    self.load_cell(&key, record);
                 }
+                (MUTE, _) => self.load_mute(serde_json::from_str::<Mute>(&value).map_err(broken)?),
                 COUNTERS => {
                     let counters: Counters = serde_json::from_str(&value).map_err(broken)?;
                     self.next_incident = counters.incident;
                     self.next_group = counters.group;
+                    self.wall = counters.wall;
                 }
                 _ => {}
             }
@@ -109,28 +120,45 @@ impl Engine {
         Ok(())
     }
 
-    fn load_stream(&mut self, key: Key, record: StreamRecord) {
+    fn load_cell(&mut self, key: &Key, record: CellRecord) {
+        let place = |name: &str| self.places.get(name).copied();
         let mut full_at = vec![(NO_RULE, record.full_at)];
-        let place = |name: &str| (0u32..).zip(&self.rules.rules).find(|(_, r)| *r.name == *name).map(|(at, _)| at);
         full_at.extend(record.rules_full_at.iter().filter_map(|(name, at)| Some((place(name)?, *at))));
         full_at.retain(|(_, at)| *at > self.now);
+        let silence = |place: u32| self.rules.rules.get(place as usize).and_then(|rule| rule.silence);
+        let watches: Vec<(u32, Watch)> = record
+            .watches
+            .iter()
+            .filter_map(|(name, watch)| Some((place(name)?, Watch { written: watch.last, ..*watch })))
+            .filter(|(place, _)| silence(*place).is_some())
+            .collect();
         for (place, at) in &full_at {
             if let Some(buckets) = self.buckets(*place) {
-                buckets.refill(&key, *at, self.now);
+                buckets.refill(key, *at, self.now);
             }
         }
-        let cell = self.cell(&key);
+        for (place, watch) in &watches {
+            let at = watch.last + silence(*place).unwrap_or_default();
+            self.timers.set(Timer { at, rule: *place, key: key.clone(), due: Due::Silence });
+        }
+        self.watching += watches.len();
+        let cell = self.cell(key);
         cell.sessions = record.sessions;
         cell.full_at = full_at;
+        cell.watches = watches;
     }
 
     fn load_incident(&mut self, mut incident: Incident) {
         incident.notify.retain(|channel| self.rules.channels.contains_key(channel));
         let id = incident.id;
-        let place = (0u32..).zip(&self.rules.rules).find(|(_, rule)| rule.name == incident.rule).map(|(at, _)| at);
-        let place = place.unwrap_or(NO_RULE);
+        let place = self.places.get(&incident.rule).copied().unwrap_or(NO_RULE);
         match incident.state {
-            State::Pending => self.pending += 1,
+            State::Pending => {
+                self.pending += 1;
+                if self.rules.rules.get(place as usize).is_some_and(|rule| rule.lasting.is_none()) {
+                    self.cell(&incident.group_key().clone()).waiting += 1;
+                }
+            }
             State::Firing => self.firing += 1,
             State::Resolved => {}
         }
@@ -144,16 +172,22 @@ impl Engine {
         self.incidents.insert(id, incident);
     }
 
-    /// What is kept of a stream, or `None` if there is nothing.
-    fn record(&self, cell: &Cell) -> Option<StreamRecord> {
-        let mut record = StreamRecord { sessions: cell.sessions.clone(), ..StreamRecord::default() };
+    /// What is kept of a key, or `None` if there is nothing.
+    fn record(&self, cell: &Cell) -> Option<CellRecord> {
+        let mut record = CellRecord { sessions: cell.sessions.clone(), ..CellRecord::default() };
         for (place, at) in &cell.full_at {
             match self.rules.rules.get(*place as usize) {
                 Some(rule) => _ = record.rules_full_at.insert(rule.name.to_string(), *at),
                 None => record.full_at = *at,
             }
         }
-        (!record.sessions.is_empty() || !cell.full_at.is_empty()).then_some(record)
+        for (place, watch) in &cell.watches {
+            if let Some(rule) = self.rules.rules.get(*place as usize) {
+                record.watches.insert(rule.name.to_string(), *watch);
+            }
+        }
+        let is_empty = record.sessions.is_empty() && cell.full_at.is_empty() && record.watches.is_empty();
+        (!is_empty).then_some(record)
     }
 
     /// What has to be written, taken out of the lists of what is dirty.
@@ -161,14 +195,19 @@ impl Engine {
         let mut keyed: Vec<Keyed> = Vec::new();
         if std::mem::take(&mut self.dirty_counters) {
             let rules = self.rules.hash.clone();
-            let counters = Counters { incident: self.next_incident, group: self.next_group, rules };
+            let wall = self.wall.clone();
+            let counters = Counters { incident: self.next_incident, group: self.next_group, rules, wall };
             let (kind, key) = COUNTERS;
             keyed.push(Keyed { kind, key: key.to_owned(), value: to_json(&counters) });
+        }
+        for id in std::mem::take(&mut self.dirty_mutes) {
+            let value = self.mutes.get(&id).and_then(|muted| to_json(&muted.mute));
+            keyed.push(Keyed { kind: MUTE, key: id.0.to_string(), value });
         }
         for cell in std::mem::take(&mut self.dirty_cells) {
             let Some(key) = to_json(&cell) else { continue };
             let value = self.cells.get(&cell).and_then(|cell| self.record(cell)).and_then(|r| to_json(&r));
-            keyed.push(Keyed { kind: STREAM, key, value });
+            keyed.push(Keyed { kind: CELL, key, value });
         }
         let dirty = std::mem::take(&mut self.dirty_incidents);
         for id in &dirty {
@@ -181,7 +220,7 @@ impl Engine {
             .collect();
         let mut incidents: Vec<Incident> = dirty.iter().filter_map(|id| self.incidents.get(id)).cloned().collect();
         for (group, members) in self.parting.drain(..) {
-            groups.push(group);
+            groups.extend(group);
             incidents.extend(members);
         }
         for closed in incidents.iter().filter(|i| i.state == State::Resolved && i.group.is_none()) {

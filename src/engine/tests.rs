@@ -531,10 +531,10 @@ fn idle_streams_give_their_memory_back() {
         let stream = StreamName::new("d", "p", &n.to_string());
         bench.get(0.0, Event { stream, ..error("s", 0.0, &[(6, 1)]) });
     }
-    assert_eq!(bench.engine.streams(), 500);
+    assert_eq!(bench.engine.keys(), 500);
     for n in 0..100 {
         let time = 90_000.0 + f64::from(n) * 600.0;
         bench.get(time, event(EventKind::Record, "s", time));
     }
-    assert!(bench.engine.streams() <= 1, "{}", bench.engine.streams());
+    assert!(bench.engine.keys() <= 1, "{}", bench.engine.keys());
 }

@@ -15,6 +15,8 @@ pub(super) enum Due {
     Repeat(GroupId),
     /// A closed group is forgotten.
     Forget(GroupId),
+    /// A rule on silence has heard nothing of a key for long enough.
+    Silence,
 }
 
 /// One timer. The field order is the order in which timers fire.

@@ -99,6 +99,13 @@ impl EventKind {
         EventKind::NAMED.iter().find(|(_, k, _)| *k == self).map_or("unknown", |(.., name)| name)
     }
 
+    /// Whether such a callback tells that a state changed, and none follows while it lasts: silence after it is no
+    /// sign of health.
+    #[must_use]
+    pub fn is_state(self) -> bool {
+        matches!(self, EventKind::PushEnd | EventKind::Relay | EventKind::RecordStatus | EventKind::RecordError)
+    }
+
     /// Every name, in the order of the numbers.
     pub fn names() -> impl Iterator<Item = &'static str> {
         EventKind::NAMED.iter().map(|(.., name)| *name)

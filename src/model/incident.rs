@@ -204,6 +204,12 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// What its group is known by.
+    #[must_use]
+    pub fn group_key(&self) -> &Key {
+        self.group_key.as_ref().unwrap_or(&self.key)
+    }
+
     /// Whether it fires now.
     #[must_use]
     pub fn is_firing(&self) -> bool {

@@ -55,3 +55,12 @@ impl Rule {
         }
     }
 }
+
+impl Rule {
+    /// In one sentence, why the rule does not match the event; `None` if it does.
+    #[must_use]
+    pub fn refusal(&self, event: &Event, wall: Timestamp) -> Option<String> {
+        let mut matched = Vec::new();
+        (self.matches(event, wall, &mut matched) != Matching::Yes).then(|| "it does not match".to_owned())
+    }
+}

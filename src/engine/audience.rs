@@ -1,0 +1,116 @@
+//! Who hears of an incident, and in whose company: its labels, the routes, the key of its group. Pure.
+
+use std::borrow::Cow;
+use std::hash::BuildHasher;
+
+use crate::model::{ChannelName, Event, Incident, Key, Scope};
+use crate::rules::{GroupBy, Noun, Rule, RuleSet};
+
+/// The value of a label of an incident: built in, or the rule's own.
+pub(super) fn label<'i>(incident: &'i Incident, name: &str) -> Option<&'i str> {
+    match name {
+        "rule" => Some(&incident.rule),
+        "severity" => Some(incident.severity.as_str()),
+        "stream" => incident.key.stream().map(|stream| stream.stream()),
+        "domain" => incident.key.domain(),
+        "path" => incident.key.path(),
+        "session" => match &incident.key {
+            Key::Session { session, .. } => Some(session),
+            Key::Stream(_) => incident.session.as_deref(),
+            _ => None,
+        },
+        "user_ip" => match &incident.key {
+            Key::UserIp { user_ip } => Some(user_ip),
+            Key::Stream(_) | Key::Session { .. } => incident.user_ip.as_deref(),
+            _ => None,
+        },
+        "appid" => incident.appid.as_deref(),
+        own => incident.labels.get(own).map(|value| &**value),
+    }
+}
+
+/// The channels that hear of an incident at its severity: the rule's, else those of the routes that match, else the
+/// defaults.
+pub(super) fn channels(rules: &RuleSet, rule: &Rule, incident: &Incident) -> Vec<ChannelName> {
+    let named: Cow<'_, [ChannelName]> = match &rule.notify {
+        Some(named) => Cow::Borrowed(named),
+        None => routed(rules, incident).map_or(Cow::Borrowed(rules.notify.as_slice()), Cow::Owned),
+    };
+    let hears = |name: &&ChannelName| rules.channels.get(*name).is_some_and(|c| c.min_severity <= incident.severity);
+    named.iter().filter(hears).cloned().collect()
+}
+
+/// What the routes say; `None` where none of them matches.
+fn routed(rules: &RuleSet, incident: &Incident) -> Option<Vec<ChannelName>> {
+    let mut found: Option<Vec<ChannelName>> = None;
+    for route in rules.routes.iter().filter(|route| route.matchers.hold(|name| label(incident, name))) {
+        let channels = found.get_or_insert_default();
+        for channel in &route.notify {
+            if !channels.contains(channel) {
+                channels.push(channel.clone());
+            }
+        }
+        if !route.goes_on {
+            break;
+        }
+    }
+    found
+}
+
+/// What the incident's group is known by.
+pub(super) fn group_key(rule: &Rule, incident: &Incident) -> Key {
+    let labels = match &rule.group_by {
+        GroupBy::Stream => {
+            return incident.key.stream().map_or_else(|| incident.key.clone(), |stream| Key::Stream(stream.clone()));
+        }
+        GroupBy::Labels(labels) => labels,
+    };
+    // What is a scope is known as that scope: a domain's own incident joins those grouped by their domain.
+    let names: Vec<&str> = labels.iter().map(|name| &**name).collect();
+    let value = |name: &str| label(incident, name).filter(|value| !value.is_empty());
+    match names.as_slice() {
+        [] => return Key::All {},
+        ["domain"] => {
+            if let Some(domain) = value("domain") {
+                return Key::Domain { domain: domain.into() };
+            }
+        }
+        ["domain", "path"] | ["path", "domain"] => {
+            if let (Some(domain), Some(path)) = (value("domain"), value("path")) {
+                return Key::App { domain: domain.into(), path: path.into() };
+            }
+        }
+        ["user_ip"] => {
+            if let Some(user_ip) = value("user_ip") {
+                return Key::UserIp { user_ip: user_ip.into() };
+            }
+        }
+        _ => {}
+    }
+    let pairs = names.iter().map(|name| (Box::from(*name), Box::from(label(incident, name).unwrap_or_default())));
+    Key::Labels { labels: pairs.collect() }
+}
+
+/// The key of a scope that contains the incident's own, or is it; `None` where nothing of that scope does.
+pub(super) fn containing(incident: &Incident, scope: Scope) -> Option<Key> {
+    let key = &incident.key;
+    match scope {
+        Scope::All => Some(Key::All {}),
+        Scope::Stream => Some(Key::Stream(key.stream()?.clone())),
+        Scope::Domain => Some(Key::Domain { domain: key.domain()?.into() }),
+        Scope::App => Some(Key::App { domain: key.domain()?.into(), path: key.path()?.into() }),
+        Scope::UserIp => label(incident, "user_ip").map(|user_ip| Key::UserIp { user_ip: user_ip.into() }),
+        // A stream's incident goes on over its pushes: it is part of none of them.
+        Scope::Session => matches!(key, Key::Session { .. }).then(|| key.clone()),
+    }
+}
+
+/// The hash by which a value is told from others.
+pub(super) fn fingerprint(event: &Event, noun: Noun) -> Option<u64> {
+    let hasher = foldhash::quality::FixedState::default();
+    match noun {
+        Noun::Stream => Some(hasher.hash_one(&event.stream)),
+        Noun::Session => Some(hasher.hash_one((&event.stream, event.session.as_deref()?))),
+        Noun::UserIp => Some(hasher.hash_one(event.user_ip.as_deref()?)),
+    }
+}

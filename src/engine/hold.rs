@@ -1,0 +1,198 @@
+//! What holds news back: the rate limit, a mute, an incident of which this one is part; and when it is let go. Pure.
+
+use crate::model::{ChannelName, GroupId, Holder, Incident, IncidentId, Key, State, Timestamp};
+
+use super::effect::Transition;
+use super::limit::Buckets;
+use super::timers::Due;
+use super::{Engine, NO_RULE};
+
+/// Whether people hear nothing of it, although it fires.
+pub(super) fn is_silent(incident: &Incident) -> bool {
+    incident.muted_until.is_some() || incident.inhibited_by.is_some()
+}
+
+impl Engine {
+    /// The token of the stream (or of whatever it is about), and the rule's own if it has a bucket.
+    pub(super) fn take_token(&mut self, id: IncidentId) -> Result<(), Timestamp> {
+        let Some(incident) = self.incidents.get(&id) else { return Ok(()) };
+        let own = self.places.get(&incident.rule).copied();
+        let key = incident.key.clone();
+        let shared = key.stream().map_or_else(|| key.clone(), |stream| Key::Stream(stream.clone()));
+        let buckets = own.map(|place| (place, key)).into_iter().chain([(NO_RULE, shared)]);
+        for (place, key) in buckets {
+            let Some(buckets) = self.buckets(place) else { continue };
+            buckets.take(&key, self.now)?;
+            let known = self.cells.get(&key).and_then(|cell| cell.full_at.iter().find(|(p, _)| *p == place));
+            let full_at = buckets.full_again(known.map_or(Timestamp(0), |(_, at)| *at), self.now);
+            let cell = self.cell(&key);
+            match cell.full_at.iter_mut().find(|(p, _)| *p == place) {
+                Some((_, at)) => *at = full_at,
+                None => cell.full_at.push((place, full_at)),
+            }
+            self.dirty_cells.insert(key);
+        }
+        Ok(())
+    }
+
+    /// The buckets of the rule at this place, or those over all rules.
+    pub(super) fn buckets(&self, place: u32) -> Option<&Buckets> {
+        match place {
+            NO_RULE => self.buckets.as_ref(),
+            place => self.rule_buckets.get(place as usize)?.as_ref(),
+        }
+    }
+
+    /// Until when, and by what, people are kept from hearing of a firing incident.
+    pub(super) fn silence_of(&self, id: IncidentId) -> Option<(Timestamp, Holder)> {
+        let incident = self.incidents.get(&id)?;
+        match (incident.muted_until, incident.inhibited_by) {
+            (Some(until), _) => Some((self.wall.journal_time(until), Holder::Mute)),
+            (None, Some(source)) => Some((self.freed_at(source), Holder::Inhibition)),
+            (None, None) => None,
+        }
+    }
+
+    /// Holds the news of a group back until then, or until what held it already lets go, if that is earlier.
+    pub(super) fn hold(&mut self, id: GroupId, at: Timestamp, holder: Holder) {
+        let Some(members) = self.groups.get_mut(&id) else { return };
+        let group = &mut members.group;
+        if group.held_until.is_none_or(|held| held > at) || group.held_until.is_some_and(|held| held <= self.now) {
+            group.held_until = Some(at);
+            group.held_by = Some(holder);
+        }
+        let key = group.key.clone();
+        self.dirty_groups.insert(id);
+        if at < Timestamp::MAX {
+            self.set_group_timer(at, Due::Held(id), &key);
+        }
+    }
+
+    /// What held a group back may be over.
+    pub(super) fn release(&mut self, id: GroupId) {
+        let Some(members) = self.groups.get(&id) else { return };
+        let key = members.group.key.clone();
+        match members.group.held_until {
+            Some(at) if at > self.now => {
+                if at < Timestamp::MAX {
+                    self.set_group_timer(at, Due::Held(id), &key);
+                }
+                return;
+            }
+            Some(_) => {}
+            None => return,
+        }
+        self.judge_silence_of(id);
+        let loud = self.members(id).find(|i| i.is_firing() && !is_silent(i)).map(|i| i.id);
+        let silent: Vec<IncidentId> =
+            self.members(id).filter(|i| i.is_firing() && is_silent(i)).map(|i| i.id).collect();
+        match (loud, silent.is_empty()) {
+            (Some(first), _) => self.let_go(id, first, &silent),
+            (None, false) => self.hold_on(id, &silent),
+            (None, true) => self.tell_what_was(id, &key),
+        }
+    }
+
+    /// Something fires that people may hear of now.
+    fn let_go(&mut self, id: GroupId, first: IncidentId, silent: &[IncidentId]) {
+        let owed = self.owed(id);
+        if !owed.is_empty()
+            && let Err(at) = self.take_token(first)
+        {
+            return self.hold(id, at, Holder::RateLimit);
+        }
+        self.free(id);
+        if !owed.is_empty() {
+            self.effect(Transition::Released, first, owed.clone());
+            self.notify(id, &owed);
+        }
+        if !silent.is_empty() {
+            self.hold_on(id, silent);
+        }
+    }
+
+    /// All that fires is still kept from people: until the first of it is not.
+    fn hold_on(&mut self, id: GroupId, silent: &[IncidentId]) {
+        self.free(id);
+        for incident in silent {
+            if let Some((at, holder)) = self.silence_of(*incident) {
+                self.hold(id, at, holder);
+            }
+        }
+    }
+
+    /// Over before it could be told: after a rate limit one line says what was; what was muted or part of another
+    /// needs none, and what was told is closed.
+    fn tell_what_was(&mut self, id: GroupId, key: &Key) {
+        let Some(members) = self.groups.get(&id) else { return };
+        let limited = members.group.held_by == Some(Holder::RateLimit);
+        let last = members.incidents.last().copied();
+        let unaware = if limited { self.unaware(id) } else { Vec::new() };
+        if let (false, Some(last)) = (unaware.is_empty(), last) {
+            if let Err(at) = self.take_token(last) {
+                return self.hold(id, at, Holder::RateLimit);
+            }
+            self.effect(Transition::Released, last, unaware.clone());
+            let severity = self.worst(id);
+            for channel in &unaware {
+                self.post(id, channel, severity);
+            }
+            if let Some(members) = self.groups.get_mut(&id) {
+                for told in &mut members.group.told {
+                    // The post has said it; closing must not say it again.
+                    told.over = told.over || unaware.contains(&told.channel);
+                }
+            }
+        }
+        self.free(id);
+        self.settle(key, None);
+    }
+
+    /// Nothing holds a group any more.
+    fn free(&mut self, id: GroupId) {
+        if let Some(members) = self.groups.get_mut(&id) {
+            members.group.held_until = None;
+            members.group.held_by = None;
+        }
+        self.dirty_groups.insert(id);
+    }
+
+    /// Channels that should have heard of a group that is over by now and can't be told by an edit.
+    fn unaware(&self, id: GroupId) -> Vec<ChannelName> {
+        let mut channels: Vec<ChannelName> = self
+            .members(id)
+            .filter(|incident| !is_silent(incident))
+            .flat_map(|incident| incident.notify.iter().cloned())
+            .filter(|channel| self.told(id, channel).is_none() || !self.can_edit(channel))
+            .collect();
+        channels.sort();
+        channels.dedup();
+        channels
+    }
+
+    /// Looks anew at what keeps people from hearing of the firing members of a group; the message shows a change.
+    pub(super) fn judge_silence_of(&mut self, id: GroupId) {
+        let firing: Vec<IncidentId> = self.members(id).filter(|i| i.state == State::Firing).map(|i| i.id).collect();
+        let mut changed = false;
+        for incident in firing {
+            changed |= self.judge_silence(incident);
+        }
+        if changed {
+            self.revise(id);
+            self.refresh(id, &[]);
+        }
+    }
+
+    /// Looks anew at what keeps people from hearing of an incident. Returns whether that changed.
+    pub(super) fn judge_silence(&mut self, id: IncidentId) -> bool {
+        let Some(incident) = self.incidents.get(&id) else { return false };
+        let (muted_until, inhibited_by) = (self.muted_until(incident), self.inhibitor(incident));
+        let changed = incident.muted_until != muted_until || incident.inhibited_by != inhibited_by;
+        if let Some(incident) = self.incidents.get_mut(&id).filter(|_| changed) {
+            incident.muted_until = muted_until;
+            incident.inhibited_by = inhibited_by;
+            self.dirty_incidents.insert(id);
+        }
+        changed
+    }
+}
