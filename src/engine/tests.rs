@@ -14,6 +14,9 @@ use crate::rules::{GroupBy, Measure, Plan, RateLimit, Rule};
 use super::*;
 
 mod property;
+mod quiet;
+mod scopes;
+mod waiting;
 
 const T0: i64 = 1_700_000_000_000;
 

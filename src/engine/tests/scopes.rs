@@ -1,0 +1,201 @@
+//! What rules judge as one, and what they count.
+
+use super::*;
+use crate::model::{Distinct, Noun};
+use crate::rules::Matchers;
+
+fn of(stream: &str, event: Event) -> Event {
+    Event { stream: StreamName::new("push.example.com", "live", stream), ..event }
+}
+
+fn sick(stream: &str, time: f64) -> Event {
+    of(stream, error(stream, time, &[(16, 1)]))
+}
+
+fn site() -> Rule {
+    Rule {
+        per: Scope::Domain,
+        measure: Measure::Distinct(Noun::Stream),
+        within: Some(secs(60)),
+        plan: Plan::Levels(vec![(3, Severity::Critical)]),
+        ..rule("site", &[])
+    }
+}
+
+#[test]
+fn per_domain_distinct_stream_counts_different_streams_of_one_domain() {
+    let mut bench = Bench::rules(vec![site()]);
+    bench.get(0.0, sick("a", 0.0)).get(5.0, sick("a", 5.0)).get(6.0, sick("b", 6.0));
+    let elsewhere = Event { stream: StreamName::new("other.example.com", "live", "x"), ..sick("x", 7.0) };
+    bench.get(7.0, elsewhere);
+    assert_eq!(bench.said(), said(&[]), "two streams of this domain, one of another");
+    bench.get(8.0, sick("c", 8.0)).until(200.0);
+    assert_eq!(bench.said(), said(&[(8.0, Opened, "site"), (98.0, Resolved(Cause::Quiet), "site")]));
+    let incident = bench.engine.incidents.values().next().unwrap();
+    assert_eq!(incident.key.to_string(), "push.example.com");
+    assert_eq!(incident.distinct, Some(Distinct { of: Noun::Stream, number: 3 }));
+}
+
+#[test]
+fn reports_counts_callbacks_that_match_not_their_counts() {
+    let reports = Rule {
+        measure: Measure::Reports,
+        within: Some(secs(60)),
+        plan: Plan::Levels(vec![(3, Severity::Warning)]),
+        ..rule("r", &[16])
+    };
+    let mut bench = Bench::rules(vec![reports]);
+    bench.get(0.0, error("s", 0.0, &[(16, 50)])).get(5.0, error("s", 5.0, &[(16, 50)]));
+    assert_eq!(bench.said(), said(&[]));
+    bench.get(10.0, error("s", 10.0, &[(16, 1)]));
+    assert_eq!(bench.said(), said(&[(10.0, Opened, "r")]));
+}
+
+#[test]
+fn distinct_user_ip_per_stream_counts_addresses() {
+    let hijack = Rule {
+        measure: Measure::Distinct(Noun::UserIp),
+        within: Some(secs(60)),
+        plan: Plan::Levels(vec![(2, Severity::Warning)]),
+        ..rule("two_places", &[])
+    };
+    let mut bench = Bench::rules(vec![hijack]);
+    let from = |ip: &str, time: f64| Event { user_ip: Some(ip.into()), ..error("s", time, &[(6, 1)]) };
+    bench.get(0.0, from("203.0.113.7", 0.0)).get(5.0, from("203.0.113.7", 5.0)).get(6.0, error("s", 6.0, &[(6, 1)]));
+    assert_eq!(bench.said(), said(&[]), "a callback without an address counts for none");
+    bench.get(10.0, from("203.0.113.8", 10.0));
+    assert_eq!(bench.said(), said(&[(10.0, Opened, "two_places")]));
+}
+
+#[test]
+fn per_app_per_address_and_over_all_have_windows_of_their_own() {
+    for (scope, key) in
+        [(Scope::App, "push.example.com/live"), (Scope::UserIp, "203.0.113.7"), (Scope::All, "*"), (Scope::Session, "")]
+    {
+        let counts = Rule {
+            per: scope,
+            within: Some(secs(60)),
+            plan: Plan::Levels(vec![(2, Severity::Warning)]),
+            ..rule("r", &[])
+        };
+        let mut bench = Bench::rules(vec![counts]);
+        let from = |stream: &str, time| Event { user_ip: Some("203.0.113.7".into()), ..sick(stream, time) };
+        bench.get(0.0, from("a", 0.0)).get(1.0, from("b", 1.0));
+        match scope {
+            Scope::Session => assert_eq!(bench.said(), said(&[]), "two pushes, one report each"),
+            _ => {
+                assert_eq!(bench.said(), said(&[(1.0, Opened, "r")]));
+                assert_eq!(bench.engine.incidents.values().next().unwrap().key.to_string(), key);
+            }
+        }
+    }
+}
+
+#[test]
+fn per_session_ends_with_its_own_push_whatever_the_backup_does() {
+    let mut bench = Bench::rules(vec![Rule { per: Scope::Session, ..rule("gop", &[16]) }]);
+    bench.get(0.0, begin("main", 0.0)).get(0.5, begin("backup", 0.5));
+    bench.get(1.0, error("main", 1.0, &[(16, 1)])).get(2.0, error("backup", 2.0, &[(16, 1)]));
+    bench.get(3.0, end("main", 3.0));
+    assert_eq!(bench.said(), said(&[(1.0, Opened, "gop"), (2.0, Opened, "gop"), (3.0, Resolved(Cause::Ended), "gop")]));
+}
+
+#[test]
+fn a_push_end_per_session_is_over_with_a_newer_push() {
+    let mut bench = Bench::rules(vec![Rule { per: Scope::Session, grace: None, ..stream_down() }]);
+    bench.get(0.0, begin("one", 0.0)).get(10.0, end("one", 10.0)).until(500.0);
+    assert_eq!(bench.said(), said(&[(10.0, Opened, "down")]));
+    bench.get(600.0, begin("two", 600.0));
+    assert_eq!(bench.said(), said(&[(600.0, Resolved(Cause::Reconnected), "down")]));
+}
+
+#[test]
+fn a_state_of_a_stream_never_resolves_by_silence_but_many_of_a_domain_do() {
+    let relay = Rule { on: EventKind::Relay, ..rule("relay", &[]) };
+    let many = Rule { per: Scope::Domain, name: "many".into(), ..relay.clone() };
+    let mut bench = Bench::rules(vec![relay, many]);
+    bench.get(0.0, event(EventKind::Relay, "s", 0.0)).until(3000.0);
+    assert_eq!(
+        bench.said(),
+        said(&[(0.0, Opened, "relay"), (0.0, Opened, "many"), (90.0, Resolved(Cause::Quiet), "many")])
+    );
+    bench.get(3100.0, begin("t", 3100.0));
+    assert_eq!(bench.said(), said(&[(3100.0, Resolved(Cause::Reconnected), "relay")]));
+}
+
+#[test]
+fn a_condition_on_what_the_callback_does_not_carry_is_counted_as_missing() {
+    let mut bench = Bench::rules(vec![Rule { per: Scope::UserIp, ..rule("by_address", &[16]) }]);
+    bench.get(0.0, error("s", 0.0, &[(16, 1)]));
+    let mut counted = Vec::new();
+    bench.engine.take_tally(|rule, outcome, count| counted.push((rule.to_owned(), outcome, count)));
+    assert_eq!(counted, [("by_address".to_owned(), crate::model::RuleOutcome::Missing, 1)]);
+}
+
+#[test]
+fn a_reconnect_within_the_grace_is_counted() {
+    let mut bench = Bench::rules(vec![stream_down()]);
+    bench.get(0.0, begin("s", 0.0)).get(10.0, end("s", 10.0)).get(50.0, begin("t", 50.0));
+    let mut counted = Vec::new();
+    bench.engine.take_tally(|_, outcome, count| counted.push((outcome, count)));
+    assert!(counted.contains(&(crate::model::RuleOutcome::Reconnected, 1)), "{counted:?}");
+}
+
+#[test]
+fn group_by_decides_which_incidents_share_a_message() {
+    let by = |labels: &[&str]| GroupBy::Labels(labels.iter().map(|l| Box::from(*l)).collect());
+    let messages = |group_by: GroupBy| {
+        let mut bench = Bench::rules(vec![Rule { group_by, ..rule("gop", &[16]) }]);
+        bench.get(0.0, sick("a", 0.0)).get(1.0, sick("b", 1.0)).until(300.0);
+        assert!(bench.engine.groups.values().all(|m| m.group.closed_at.is_some()), "closed when the last is over");
+        bench.told("robot").iter().filter(|(at, _)| *at < 50.0).count()
+    };
+    assert_eq!(messages(GroupBy::Stream), 2);
+    assert_eq!(messages(by(&["domain"])), 1);
+    assert_eq!(messages(by(&["domain", "path"])), 1);
+    assert_eq!(messages(by(&["rule"])), 1);
+    assert_eq!(messages(by(&["stream", "rule"])), 2);
+    assert_eq!(messages(by(&[])), 1);
+}
+
+#[test]
+fn a_domains_own_incident_joins_those_grouped_by_their_domain() {
+    let by_domain = GroupBy::Labels(vec!["domain".into()]);
+    let mut bench = Bench::rules(vec![Rule { group_by: by_domain, ..rule("gop", &[16]) }, site()]);
+    bench.get(0.0, sick("a", 0.0)).get(1.0, sick("b", 1.0)).get(2.0, sick("c", 2.0));
+    assert_eq!(bench.engine.groups.len(), 1);
+}
+
+#[test]
+fn a_group_that_never_closes_gives_back_what_is_long_over() {
+    let mut bench = Bench::rules(vec![Rule { group_by: GroupBy::Labels(Vec::new()), ..rule("gop", &[16]) }]);
+    for n in 0..2000 {
+        let time = f64::from(n) * 60.0;
+        bench.get(time, sick(&n.to_string(), time));
+    }
+    assert_eq!(bench.engine.groups.len(), 1);
+    assert!(bench.engine.incidents.len() < 200, "{}", bench.engine.incidents.len());
+    assert!(bench.engine.keys() < 2000, "{}", bench.engine.keys());
+}
+
+#[test]
+fn notified_are_the_rules_notify_else_the_first_route_that_matches_else_the_defaults() {
+    let chat = || vec![ChannelName::new("chat")];
+    let robot = || vec![ChannelName::new("robot")];
+    let route =
+        |text: &str, notify, goes_on| crate::rules::Route { matchers: Matchers::parse(text).unwrap(), notify, goes_on };
+    let told = |rule: Rule, routes: Vec<crate::rules::Route>| {
+        let mut bench = Bench::new(RuleSet { routes, ..rule_set(vec![rule]) });
+        bench.get(0.0, error("s", 0.0, &[(16, 1)]));
+        (bench.told("chat").len(), bench.told("robot").len())
+    };
+    let open = || Rule { notify: None, ..rule("gop", &[16]) };
+    assert_eq!(told(open(), Vec::new()), (1, 0), "the defaults");
+    assert_eq!(told(open(), vec![route("stream=\"cam1\"", robot(), false)]), (0, 1));
+    assert_eq!(told(open(), vec![route("stream=\"cam2\"", robot(), false)]), (1, 0), "no route matches");
+    let both = || vec![route("severity=\"warning\"", robot(), true), route("rule=\"gop\"", chat(), false)];
+    assert_eq!(told(open(), both()), (1, 1), "continue goes on");
+    assert_eq!(told(Rule { notify: Some(chat()), ..open() }, both()), (1, 0), "the rule's own goes first");
+    let labels: Labels = Arc::new([("team".into(), "a".into())].into());
+    assert_eq!(told(Rule { labels, ..open() }, vec![route("team=\"a\"", robot(), false)]), (0, 1), "own labels too");
+}
