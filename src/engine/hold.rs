@@ -104,8 +104,8 @@ impl Engine {
         self.free(id);
         if !owed.is_empty() {
             self.effect(Transition::Released, first, owed.clone());
-            self.notify(id, &owed);
         }
+        self.notify(id, &owed);
         if !silent.is_empty() {
             self.hold_on(id, silent);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::model::{EngineState, Group, Incident, Notification};
+use crate::model::{EngineState, Group, Incident, Mute, MuteId, Notification, Noun};
 
 use super::*;
 
@@ -51,18 +51,44 @@ impl Disk {
     }
 }
 
-fn set() -> Arc<RuleSet> {
+/// Two sets between which the rules are reloaded: some rules are the same, some changed, some gone.
+fn sets() -> [Arc<RuleSet>; 2] {
     let limit = RateLimit { burst: NonZeroU32::new(2).unwrap(), every: secs(240) };
     let own = RateLimit { burst: NonZeroU32::new(1).unwrap(), every: secs(100) };
-    Arc::new(RuleSet {
-        rate_limit: Some(limit),
-        ..rule_set(vec![
-            Rule { repeat_interval: secs(120), ..rule("gop", &[16]) },
-            late_frames(),
-            Rule { rate_limit: Some(own), reopen_within: secs(30), ..rule("fps", &[15]) },
-            stream_down(),
-        ])
-    })
+    let site = Rule {
+        per: Scope::Domain,
+        measure: Measure::Distinct(Noun::Stream),
+        within: Some(secs(60)),
+        plan: Plan::Levels(vec![(2, Severity::Warning), (3, Severity::Critical)]),
+        inhibits: vec!["gop".into(), "late".into()],
+        ..rule("site", &[])
+    };
+    let lasting = Rule { lasting: Some(secs(20)), per: Scope::Session, ..rule("lasting", &[7]) };
+    let silent = Rule { on: EventKind::Relay, silence: Some(secs(60)), per: Scope::App, ..rule("silent", &[]) };
+    let addresses = Rule {
+        measure: Measure::Distinct(Noun::Session),
+        within: Some(secs(120)),
+        plan: Plan::Levels(vec![(2, Severity::Warning)]),
+        group_by: GroupBy::Labels(vec!["domain".into()]),
+        ..rule("sessions", &[])
+    };
+    let fps = Rule { rate_limit: Some(own), reopen_within: secs(30), ..rule("fps", &[15]) };
+    let gop = Rule { repeat_interval: secs(120), ..rule("gop", &[16]) };
+    let ends = Rule { on: EventKind::PushEnd, per: Scope::Session, ..rule("ends", &[]) };
+    let one =
+        rule_set(vec![gop.clone(), late_frames(), fps, stream_down(), site.clone(), lasting, silent.clone(), ends]);
+    let other = rule_set(vec![
+        site,
+        Rule { plan: Plan::Levels(vec![(2, Severity::Warning), (6, Severity::Critical)]), ..late_frames() },
+        gop,
+        addresses,
+        silent,
+        Rule { grace: Some(secs(30)), ..stream_down() },
+    ]);
+    [
+        Arc::new(RuleSet { hash: "one".into(), rate_limit: Some(limit), ..one }),
+        Arc::new(RuleSet { hash: "other".into(), rate_limit: Some(limit), ..other }),
+    ]
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +102,8 @@ struct Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let gap = prop_oneof![6 => 0u64..8, 2 => 8u64..120, 1 => 120u64..2500];
-    let step = (gap, 0u64..50, 0u8..3, 0u8..3, 0u8..8).prop_map(|(gap, lag, stream, session, what)| Step {
+    let what = prop_oneof![20 => 0u8..8, 3 => Just(8u8), 3 => 9u8..15];
+    let step = (gap, 0u64..50, 0u8..3, 0u8..3, what).prop_map(|(gap, lag, stream, session, what)| Step {
         gap,
         lag,
         stream,
@@ -92,37 +119,65 @@ fn journal(steps: &[Step]) -> Vec<Entry> {
         now += step.gap as f64;
         let time = now - if step.lag > 40 { step.lag as f64 } else { 1.0 };
         let session = step.session.to_string();
+        let relay = || event(EventKind::Relay, &session, time);
         let event = match step.what {
             0 => begin(&session, time),
             1 => end(&session, time),
             2 | 3 => error(&session, time, &[(16, 1)]),
             4 => error(&session, time, &[(15, 2), (6, 1)]),
+            8 => relay(),
             _ => error(&session, time, &[(6, 2), (7, 1)]),
         };
         let stream = StreamName::new("d", "p", &step.stream.to_string());
-        let input = match n % 41 {
-            40 => Input::Resumed { from: at(now - step.gap as f64 / 2.0), to: at(now) },
-            _ => Input::Callback(Box::new(Event { stream, ..event })),
+        let user_ip = (step.lag % 3 != 0).then(|| format!("203.0.113.{}", step.lag % 2).into());
+        let input = match (step.what, n % 41) {
+            (_, 40) => Input::Resumed { from: at(now - step.gap as f64 / 2.0), to: at(now) },
+            (9, _) => {
+                let matchers = format!("stream=\"{}\"", step.stream).into();
+                let (author, reason) = ("U1".into(), "works".into());
+                let until = at(now + step.lag as f64 * 10.0);
+                Input::Muted(Box::new(Mute { id: MuteId(u64::from(step.session)), matchers, until, author, reason }))
+            }
+            (10, _) => Input::Unmuted { id: MuteId(u64::from(step.session)) },
+            (11, _) => Input::Acknowledged { incident: IncidentId(u64::from(step.session) + 1), by: "U1".into() },
+            (12, _) => Input::ClockSet { ahead: (step.lag as i64 - 25) * 10_000 },
+            (13 | 14, _) => {
+                let hash = if step.session == 0 { "other" } else { "one" };
+                Input::RulesLoaded { hash: hash.into() }
+            }
+            _ => Input::Callback(Box::new(Event { stream, user_ip, ..event })),
         };
         Entry { seq: Seq(n as u64 + 1), received_at: at(now), input }
     };
     steps.iter().enumerate().map(entry).collect()
 }
 
+/// An engine that goes on from the disk: what a restart does, and a reload.
+fn reopen(disk: &Disk, rules: &Arc<RuleSet>, before: &[Entry]) -> Engine {
+    let mut engine = Engine::new(Arc::clone(rules));
+    engine.load(disk.state(), disk.cursor).unwrap();
+    let from = disk.cursor.at - Engine::lookback(rules);
+    for old in before.iter().filter(|old| old.received_at >= from && old.seq <= disk.cursor.seq) {
+        engine.warm(old);
+    }
+    engine
+}
+
 fn run(entries: &[Entry], restarts: &[usize], commit_every: usize) -> (Vec<Effect>, Disk) {
-    let rules = set();
+    let sets = sets();
+    let mut rules = &sets[0];
     let mut disk = Disk::default();
     let mut effects = Vec::new();
-    let mut engine = Engine::new(Arc::clone(&rules));
+    let mut engine = Engine::new(Arc::clone(rules));
     for (n, entry) in entries.iter().enumerate() {
         if restarts.contains(&n) {
             disk.commit(&mut engine);
-            engine = Engine::new(Arc::clone(&rules));
-            engine.load(disk.state(), disk.cursor).unwrap();
-            let from = disk.cursor.at - Engine::lookback(&rules);
-            for old in entries[..n].iter().filter(|old| old.received_at >= from) {
-                engine.warm(old);
-            }
+            engine = reopen(&disk, rules, &entries[..n]);
+        }
+        if let Input::RulesLoaded { hash } = &entry.input {
+            disk.commit(&mut engine);
+            rules = if **hash == *sets[0].hash { &sets[0] } else { &sets[1] };
+            engine = reopen(&disk, rules, &entries[..n]);
         }
         engine.step(entry);
         effects.extend(engine.take_effects());
