@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::model::{
     Attempt, Channel, ChannelName, Cursor, Delivery, DeliveryId, DeliveryState, EventKind, Group, GroupId, Incident,
-    IncidentId, Key, Language, Message, NewEntry, Notice, Notification, Reason, Severity, SlackDoor, State as Life, StreamName,
-    Target, Timestamp,
+    IncidentId, Key, Language, Message, NewEntry, Notice, Notification, Reason, Severity, SlackDoor, State as Life,
+    StreamName, Target, Timestamp,
 };
 use crate::store::{
     Appended, Batch, Changes, ChannelChanges, ChannelState, Commit, Items, Lease, Opened, Reader, Shard, State, Store,
