@@ -1,13 +1,8 @@
-//! One call to a chat: what is to be said, and the way to the platform that says it.
+//! One call to a chat: what it does and what is to be said.
 
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
-
-use super::console::Console;
-use super::verdict::Verdict;
-use super::{console, slack, telegram, webhook, wecom};
-use crate::model::{Channel, DeliveryId, Reason, SlackDoor, Target};
+use crate::model::{DeliveryId, Reason};
 use crate::render::Sign;
 
 /// Time for a connection to come about.
@@ -81,45 +76,6 @@ pub(crate) struct Call {
     pub(crate) moved: Option<i64>,
 }
 
-/// Makes a call and says what became of it. No secret is in the verdict.
-pub(crate) async fn make(channel: &Channel, call: &Call, http: &reqwest::Client, console: &Console) -> Verdict {
-    let verdict = match &channel.target {
-        Target::Slack { door: SlackDoor::Bot { token, channel }, api_url } => {
-            slack::bot(http, api_url, token, channel, call).await
-        }
-        Target::Slack { door: SlackDoor::Webhook { url }, .. } => slack::webhook(http, url, call).await,
-        Target::Wecom { key, api_url } => wecom::robot(http, api_url, key, call).await,
-        Target::Telegram { token, chat_id, thread_id, api_url } => {
-            let chat = telegram::Chat { id: call.moved.unwrap_or(*chat_id), thread: *thread_id };
-            telegram::bot(http, api_url, token, chat, call).await
-        }
-        Target::Webhook { url, headers } => webhook::post(http, url, headers, call).await,
-        Target::Console => console::print(console, call).await,
-    };
-    verdict.clean(&secrets(&channel.target))
-}
-
-fn secrets(target: &Target) -> Vec<&str> {
-    match target {
-        Target::Slack { door: SlackDoor::Bot { token, .. }, .. } => vec![token.expose_secret()],
-        Target::Slack { door: SlackDoor::Webhook { url }, .. } => address_secrets(url.expose_secret()),
-        Target::Wecom { key, .. } => vec![key.expose_secret()],
-        Target::Telegram { token, .. } => vec![token.expose_secret()],
-        Target::Webhook { url, headers } => {
-            let mut secrets = address_secrets(url.expose_secret());
-            secrets.extend(headers.values().map(ExposeSecret::expose_secret));
-            secrets
-        }
-        Target::Console => Vec::new(),
-    }
-}
-
-/// An address that is a secret is repeated whole, or as the path that was asked for.
-fn address_secrets(url: &str) -> Vec<&str> {
-    let path = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|slash| &rest[slash..]));
-    std::iter::once(url).chain(path.filter(|path| path.len() > 1)).collect()
-}
-
 /// At most `limit` bytes of a text, cut at a character and then marked as cut.
 pub(crate) fn cut_bytes(text: &str, limit: usize) -> String {
     const MARK: &str = "…";
@@ -152,11 +108,5 @@ mod tests {
         assert_eq!(cut_bytes("断流", 6), "断流");
         assert_eq!(cut_bytes("断流了", 8), "断…");
         assert_eq!(cut_bytes("abc", 2), "…");
-    }
-
-    #[test]
-    fn the_path_of_a_secret_address_is_a_secret_too() {
-        assert_eq!(address_secrets("https://h/services/T0/B0/x"), ["https://h/services/T0/B0/x", "/services/T0/B0/x"]);
-        assert_eq!(address_secrets("https://h/"), ["https://h/"]);
     }
 }

@@ -1,20 +1,25 @@
 //! The heart of delivery: rows and messages in memory, and what each step makes of them. Pure; the worker around it
 //! keeps the changes, makes the calls and brings the verdicts.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::call::Act;
-use super::flight::{Aftermath, Ended, Flight};
-use super::living::{Known, Life, Living};
+use super::flight::{Ended, Flight};
+use super::living::Living;
 use super::plan::{self, Plan, Standing, Wish};
 use super::queue::{Queue, Row};
-use super::retry::{self, DAY, Next, Tried};
-use super::verdict::Verdict;
+use super::retry::DAY;
+use super::topic::Topic;
 use crate::model::{
-    Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Group, GroupId, Notification, Reason,
-    Timestamp,
+    About, Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Group, GroupId, Notice,
+    Notification, Reason, Timestamp,
 };
 use crate::store::{ChannelChanges, ChannelState};
+
+mod settle;
+
+/// Notices that may wait; with more, the oldest says least of how things are now.
+const MOST_NOTICES: usize = 256;
 
 /// The rows and messages of one channel.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub(crate) struct Desk {
     pub(crate) home: Option<String>,
     /// What waits.
     pub(crate) queue: Queue,
+    /// What the rows say that are about pushwatch itself.
+    notices: BTreeMap<DeliveryId, Box<Notice>>,
     living: Living,
     changes: ChannelChanges,
     ended: Vec<Ended>,
@@ -34,16 +41,17 @@ pub(crate) struct Desk {
 impl Desk {
     /// Takes over what a shard was opened with.
     pub(crate) fn open(channel: ChannelName, can_edit: bool, state: ChannelState) -> Desk {
-        let mut queue = Queue::default();
+        let (mut queue, mut notices) = (Queue::default(), BTreeMap::new());
         let living = Living::new(state.messages);
         for delivery in state.deliveries {
-            let notification = &delivery.notification;
-            let edited = || {
-                living.get(notification.group().unwrap_or_default()).is_some_and(|known| known.platform_id.is_some())
-            };
+            let topic = Topic::of(delivery.id, &delivery.notification);
+            let told = topic.group().and_then(|group| living.get(group));
+            let edited = told.is_some_and(|known| known.platform_id.is_some());
             // A row found sending was being told when we went down. If that was an edit it is simply made again.
             let state = match delivery.state {
-                DeliveryState::Sending if notification.reason == Reason::Edit && edited() => DeliveryState::Pending,
+                DeliveryState::Sending if delivery.notification.reason == Reason::Edit && edited => {
+                    DeliveryState::Pending
+                }
                 state => state,
             };
             let row = Row {
@@ -51,35 +59,59 @@ impl Desk {
                 attempts: delivery.attempts,
                 state,
                 possible_duplicate: delivery.possible_duplicate,
-                ..Row::new(delivery.id, notification)
+                ..Row::new(delivery.id, &delivery.notification)
             };
-            queue.insert(notification.group().unwrap_or_default(), row);
-            if let (Some(error), Some(entry)) =
-                (delivery.error, queue.get_mut(notification.group().unwrap_or_default()))
-            {
+            queue.insert(topic, row);
+            if let (Some(error), Some(entry)) = (delivery.error, queue.get_mut(topic)) {
                 entry.error = Some(error.into());
+            }
+            if let About::Notice(notice) = delivery.notification.about {
+                notices.insert(delivery.id, notice);
             }
         }
         let changes = ChannelChanges::default();
-        Desk { channel, can_edit, home: None, queue, living, changes, ended: Vec::new(), repeats: 0 }
+        Desk { channel, can_edit, home: None, queue, notices, living, changes, ended: Vec::new(), repeats: 0 }
     }
 
     /// Takes in a new row. An edit of nothing ends here: it need not wait for a budget.
-    pub(crate) fn accept(&mut self, id: DeliveryId, notification: &Notification, now: Timestamp) {
-        let (group, row) = (notification.group().unwrap_or_default(), Row::new(id, notification));
-        let editable = self.can_edit && self.living.get(group).is_some();
-        match notification.reason {
-            Reason::Edit if !editable && self.queue.get(group).is_none() => {
-                let why = if self.can_edit { "nothing was told yet" } else { "this chat can't edit" };
-                self.end(Ended { row, group, key: None, outcome: DeliveryOutcome::Void, error: Some(why.into()) }, now);
+    pub(crate) fn accept(&mut self, id: DeliveryId, notification: Notification, now: Timestamp) {
+        let (topic, row) = (Topic::of(id, &notification), Row::new(id, &notification));
+        let editable = self.can_edit && topic.group().is_some_and(|group| self.is_told(group));
+        match (notification.reason, notification.about) {
+            (_, About::Notice(notice)) => {
+                self.notices.insert(id, notice);
+                self.queue.insert(topic, row);
+                self.thin_notices(now);
             }
-            _ => self.queue.insert(group, row),
+            (Reason::Edit, About::Group(_)) if !editable && self.queue.get(topic).is_none() => {
+                let why = if self.can_edit { "nothing was told yet" } else { "this chat can't edit" };
+                self.end(Ended { row, topic, key: None, outcome: DeliveryOutcome::Void, error: Some(why.into()) }, now);
+            }
+            (_, About::Group(_)) => self.queue.insert(topic, row),
         }
+    }
+
+    /// The notice of a taken row. One that is a day old has ended here instead: it is news no more.
+    pub(crate) fn notice(&mut self, id: DeliveryId, now: Timestamp) -> Option<Notice> {
+        let topic = Topic::Notice(id);
+        let row = self.queue.get(topic)?.rows().first().copied()?;
+        if now.since(row.at) < DAY {
+            return self.notices.get(&id).map(|notice| (**notice).clone());
+        }
+        match row.attempts {
+            0 => self.discard(topic, DeliveryOutcome::Void, "older than a day when its turn came", now),
+            _ => {
+                let said = self.queue.get(topic).and_then(|entry| entry.error.as_deref()).map(str::to_owned);
+                let why = said.unwrap_or_else(|| "given up after a day".to_owned());
+                self.discard(topic, DeliveryOutcome::Dead, &why, now);
+            }
+        }
+        None
     }
 
     /// What the rows of a taken group come to.
     pub(crate) fn plan(&self, group: &Group, firing: bool) -> Plan {
-        let Some(entry) = self.queue.get(group.id) else {
+        let Some(entry) = self.queue.get(Topic::Group(group.id)) else {
             return Plan::Void("nothing waits");
         };
         match self.can_edit {
@@ -95,7 +127,7 @@ impl Desk {
     pub(crate) fn may_edit(&self, group: GroupId) -> bool {
         self.can_edit
             && matches!(self.standing(group), Standing::There { .. })
-            && self.queue.get(group).is_some_and(|entry| entry.edited == 0)
+            && self.queue.get(Topic::Group(group)).is_some_and(|entry| entry.edited == 0)
     }
 
     /// Whether anything was told of a group here.
@@ -105,11 +137,12 @@ impl Desk {
 
     /// Ends all rows of a taken group, which was `found` in the store or not, without a call.
     pub(crate) fn void(&mut self, group: GroupId, found: Option<&Group>, why: &str, now: Timestamp) {
-        for row in self.queue.remove(group, usize::MAX, |_| true) {
+        let topic = Topic::Group(group);
+        for row in self.queue.remove(topic, usize::MAX, |_| true) {
             let (key, error) = (found.map(|group| group.key.clone()), Some(why.to_owned()));
-            self.end(Ended { row, group, key, outcome: DeliveryOutcome::Void, error }, now);
+            self.end(Ended { row, topic, key, outcome: DeliveryOutcome::Void, error }, now);
         }
-        self.rest(group, found.is_none_or(|group| group.closed_at.is_some()), now);
+        self.rest(topic, found.is_none_or(|group| group.closed_at.is_some()), now);
     }
 
     /// Groups that are remembered though they may be over: to be looked up, when there is time.
@@ -120,26 +153,39 @@ impl Desk {
     /// A doubtful group was looked up, and `found` in the store or not.
     pub(crate) fn learn(&mut self, group: GroupId, found: Option<&Group>, now: Timestamp) {
         // What waits for its call is looked up there.
-        match self.queue.get(group) {
+        let topic = Topic::Group(group);
+        match self.queue.get(topic) {
             Some(_) => self.living.stay(group),
-            None => self.rest(group, found.is_none_or(|group| group.closed_at.is_some()), now),
+            None => self.rest(topic, found.is_none_or(|group| group.closed_at.is_some()), now),
         }
     }
 
     /// Puts on record that a taken group's call is about to be made.
     pub(crate) fn begin(&mut self, group: &Group, act: Act, attempts: Vec<Attempt>) -> Option<Flight> {
-        let entry = self.queue.get(group.id)?;
+        let entry = self.queue.get(Topic::Group(group.id))?;
         // A note answers the rows whose edit was made; what joined since and does not show gets an edit of its own.
         let shown = self.living.get(group.id).is_some_and(|known| known.revision >= group.revision);
         let covered = match (&act, entry.edited) {
             (Act::Note { .. }, edited @ 1..) if !shown => edited.min(entry.rows().len()),
             _ => entry.rows().len(),
         };
+        let flight = self.begin_rows(Topic::Group(group.id), covered, act, attempts)?;
+        let (key, closed) = (Some(group.key.clone()), group.closed_at.is_some());
+        Some(Flight { key, revision: group.revision, closed, ..flight })
+    }
+
+    /// Puts on record that a taken notice is about to be posted.
+    pub(crate) fn begin_notice(&mut self, id: DeliveryId, attempts: Vec<Attempt>) -> Option<Flight> {
+        self.begin_rows(Topic::Notice(id), 1, Act::Post, attempts)
+    }
+
+    fn begin_rows(&mut self, topic: Topic, covered: usize, act: Act, attempts: Vec<Attempt>) -> Option<Flight> {
+        let entry = self.queue.get(topic)?;
         let (carrier, plain) = (entry.carrier(covered)?, entry.plain);
         let reason = entry.rows().iter().take(covered).map(|row| row.reason).max()?;
         let doubles = act.can_double();
         let mut repeated = false;
-        let row = self.queue.change(group.id, carrier.id, |row| {
+        let row = self.queue.change(topic, carrier.id, |row| {
             row.attempts = row.attempts.saturating_add(1);
             if doubles {
                 repeated = row.state == DeliveryState::Sending;
@@ -151,79 +197,31 @@ impl Desk {
             }
         })?;
         self.repeats += usize::from(repeated);
-        self.keep(group.id, row);
+        self.keep(topic, row);
         self.changes.attempts.extend(attempts);
         Some(Flight {
-            group: group.id,
-            key: group.key.clone(),
+            topic,
+            key: None,
             carrier: carrier.id,
             covered,
             reason,
             act,
-            revision: group.revision,
-            closed: group.closed_at.is_some(),
+            revision: 0,
+            closed: false,
             plain,
             template_error: None,
         })
     }
 
-    /// Takes a call's verdict in.
-    pub(crate) fn settle(&mut self, flight: &Flight, verdict: Verdict, now: Timestamp, dice: f64) -> Aftermath {
-        let why = verdict.why();
-        match &verdict {
-            Verdict::Sent { platform_id, place } => {
-                self.told(flight, platform_id.as_deref(), place.as_deref(), now);
-                Aftermath::Well
-            }
-            Verdict::NotModified => {
-                self.told(flight, None, None, now);
-                Aftermath::Well
-            }
-            Verdict::PermanentMessage { .. } if flight.plain => {
-                self.give_up(flight, why, |_| true, now);
-                Aftermath::Answered
-            }
-            Verdict::PermanentMessage { .. } => {
-                self.set_plain(flight.group);
-                self.again(flight, why, now, false);
-                Aftermath::Answered
-            }
-            Verdict::Gone { .. } if !matches!(flight.act, Act::Post) => {
-                self.lose(flight, why, now);
-                Aftermath::Answered
-            }
-            Verdict::Migrated { chat_id } => {
-                self.again(flight, why, now, false);
-                Aftermath::Moved(*chat_id)
-            }
-            Verdict::Unrecognised { .. } => {
-                self.set_plain(flight.group);
-                self.later(flight, &verdict, now, dice);
-                Aftermath::Answered
-            }
-            Verdict::RateLimited { .. } => Aftermath::Held(self.later(flight, &verdict, now, dice)),
-            Verdict::PermanentTarget { .. } => Aftermath::Refused(self.later(flight, &verdict, now, dice)),
-            Verdict::Gone { why } => {
-                // A post has no message that could be gone: an answer we do not understand.
-                self.later(flight, &Verdict::Unrecognised { why: why.clone() }, now, dice);
-                Aftermath::Answered
-            }
-            Verdict::Retry { .. } | Verdict::Unknown { .. } => {
-                self.later(flight, &verdict, now, dice);
-                Aftermath::Failed
-            }
-        }
-    }
-
     /// Ends the waiting rows that are a day old: their target refuses everything.
     pub(crate) fn expire(&mut self, why: &str, now: Timestamp) {
         let before = now - DAY;
-        for group in self.queue.older(before) {
-            for row in self.queue.remove(group, usize::MAX, |row| row.at <= before) {
+        for topic in self.queue.older(before) {
+            for row in self.queue.remove(topic, usize::MAX, |row| row.at <= before) {
                 let error = Some(why.to_owned());
-                self.end(Ended { row, group, key: None, outcome: DeliveryOutcome::Dead, error }, now);
+                self.end(Ended { row, topic, key: None, outcome: DeliveryOutcome::Dead, error }, now);
             }
-            if self.queue.get(group).is_none() {
+            if let (None, Some(group)) = (self.queue.get(topic), topic.group()) {
                 self.living.doubt(group);
             }
         }
@@ -254,138 +252,26 @@ impl Desk {
         }
     }
 
-    fn told(&mut self, flight: &Flight, platform_id: Option<&str>, place: Option<&str>, now: Timestamp) {
-        let before = self.living.get(flight.group).cloned();
-        let known = match &flight.act {
-            Act::Post => Some(Known {
-                platform_id: platform_id.map(Into::into),
-                place: place.map(Into::into),
-                revision: flight.revision,
-                posted_at: before.as_ref().map_or(now, |before| before.posted_at),
-                reposted: before.is_some_and(|before| before.reposted) || flight.reason == Reason::Edit,
-                life: Life::Open,
-            }),
-            Act::Edit(_) => before.map(|before| Known { revision: flight.revision.max(before.revision), ..before }),
-            Act::Note { .. } => None,
-        };
-        if let Some(known) = known {
-            self.changes.messages.push(known.message(&self.channel, flight.group));
-            self.living.set(flight.group, known);
-        }
-        match (&flight.act, flight.reason) {
-            // The note is still owed.
-            (Act::Edit(_), Reason::Reply | Reason::Post) => {
-                if let Some(entry) = self.queue.get_mut(flight.group) {
-                    entry.edited = flight.covered;
-                }
-                self.queue.put_back(flight.group, now);
-            }
-            _ => self.done(flight, now),
+    /// Where too many notices wait, the oldest makes room.
+    fn thin_notices(&mut self, now: Timestamp) {
+        let too_many = self.notices.len() > MOST_NOTICES;
+        let mut topics = self.notices.keys().map(|id| Topic::Notice(*id));
+        if let Some(oldest) = topics.find(|topic| too_many && self.queue.waits(*topic)) {
+            self.discard(oldest, DeliveryOutcome::Void, "too many notices wait", now);
         }
     }
 
-    fn done(&mut self, flight: &Flight, now: Timestamp) {
-        let refusal = self.queue.get_mut(flight.group).and_then(|entry| entry.error.take());
-        for row in self.queue.remove(flight.group, flight.covered, |_| true) {
-            let (outcome, error) = match (row.id == flight.carrier, flight.plain) {
-                (false, _) => (DeliveryOutcome::Coalesced, None),
-                (true, true) => (DeliveryOutcome::SentPlain, refusal.as_deref().map(str::to_owned)),
-                (true, false) => (DeliveryOutcome::Sent, flight.template_error.clone()),
-            };
-            self.end(Ended { row, group: flight.group, key: Some(flight.key.clone()), outcome, error }, now);
-        }
-        self.rest(flight.group, flight.closed, now);
-    }
-
-    /// Puts rows that came during the call back in line, with a clean slate. If none did, that is all of the group,
-    /// for good if it is over.
-    fn rest(&mut self, group: GroupId, over: bool, now: Timestamp) {
-        match self.queue.get_mut(group) {
-            Some(entry) => {
-                entry.plain = false;
-                entry.edited = 0;
-                self.queue.put_back(group, now);
-            }
-            None if over => self.living.close(group, |group| self.queue.get(group).is_some()),
-            None => self.living.stay(group),
+    /// Ends a notice's row without a call.
+    fn discard(&mut self, topic: Topic, outcome: DeliveryOutcome, why: &str, now: Timestamp) {
+        for row in self.queue.remove(topic, usize::MAX, |_| true) {
+            self.end(Ended { row, topic, key: None, outcome, error: Some(why.to_owned()) }, now);
         }
     }
 
-    fn later(&mut self, flight: &Flight, verdict: &Verdict, now: Timestamp, dice: f64) -> Timestamp {
-        let tried = match self.row(flight) {
-            Some(row) => Tried { attempts: row.attempts, since: row.at },
-            None => Tried { attempts: 1, since: now },
-        };
-        let unknown = matches!(verdict, Verdict::Unknown { .. });
-        match retry::after(tried, verdict, now, dice) {
-            Next::At(at) => {
-                self.again(flight, verdict.why(), at, unknown);
-                at
-            }
-            Next::Dead => {
-                self.give_up(flight, verdict.why(), |row| now.since(row.at) >= DAY, now);
-                // The channel goes on as after any such verdict.
-                match retry::after(Tried { since: now, ..tried }, verdict, now, dice) {
-                    Next::At(at) => at,
-                    Next::Dead => now,
-                }
-            }
-        }
-    }
-
-    /// The carrier waits until `at`. If its fate is `unknown` it stays on record as sending.
-    fn again(&mut self, flight: &Flight, why: Option<String>, at: Timestamp, unknown: bool) {
-        if let Some(entry) = self.queue.get_mut(flight.group) {
-            entry.error = why.map(String::into_boxed_str);
-        }
-        let doubles = flight.act.can_double();
-        let row = self.queue.change(flight.group, flight.carrier, |row| {
-            row.not_before = at;
-            row.state = match (doubles, unknown) {
-                (true, true) => DeliveryState::Sending,
-                (true, false) => DeliveryState::Pending,
-                (false, _) if flight.reason == Reason::Edit => DeliveryState::Pending,
-                (false, _) => row.state,
-            };
-        });
-        if let Some(row) = row {
-            self.keep(flight.group, row);
-        }
-        self.queue.put_back(flight.group, at);
-    }
-
-    fn lose(&mut self, flight: &Flight, why: Option<String>, now: Timestamp) {
-        let Some(known) = self.living.get(flight.group) else {
-            return self.again(flight, why, now, false);
-        };
-        let known = Known { platform_id: None, ..known.clone() };
-        self.changes.messages.push(known.message(&self.channel, flight.group));
-        self.living.set(flight.group, known);
-        // Next the plan finds it lost: posted anew, or left alone.
-        self.again(flight, why, now, false);
-    }
-
-    fn give_up(&mut self, flight: &Flight, why: Option<String>, dies: impl Fn(&Row) -> bool, now: Timestamp) {
-        for row in self.queue.remove(flight.group, flight.covered, dies) {
-            let (key, error) = (Some(flight.key.clone()), why.clone());
-            self.end(Ended { row, group: flight.group, key, outcome: DeliveryOutcome::Dead, error }, now);
-        }
-        self.rest(flight.group, flight.closed, now);
-    }
-
-    fn set_plain(&mut self, group: GroupId) {
-        if let Some(entry) = self.queue.get_mut(group) {
-            entry.plain = true;
-        }
-    }
-
-    fn row(&self, flight: &Flight) -> Option<Row> {
-        self.queue.get(flight.group)?.rows().iter().find(|row| row.id == flight.carrier).copied()
-    }
-
-    fn keep(&mut self, group: GroupId, row: Row) {
-        let error = self.queue.get(group).and_then(|entry| entry.error.as_deref().map(str::to_owned));
-        let delivery = self.delivery(group, &row);
+    fn keep(&mut self, topic: Topic, row: Row) {
+        let error = self.queue.get(topic).and_then(|entry| entry.error.as_deref().map(str::to_owned));
+        let Some(about) = self.about(topic) else { return };
+        let delivery = self.delivery(about, &row);
         self.changes.deliveries.push(Delivery { error, ..delivery });
     }
 
@@ -395,16 +281,26 @@ impl Desk {
             _ => DeliveryState::Done,
         };
         let (outcome, error, done_at) = (Some(ended.outcome), ended.error.clone(), Some(now));
-        let delivery = self.delivery(ended.group, &ended.row);
-        self.changes.deliveries.push(Delivery { state, outcome, error, done_at, ..delivery });
+        if let Some(about) = self.about(ended.topic) {
+            let delivery = self.delivery(about, &ended.row);
+            self.changes.deliveries.push(Delivery { state, outcome, error, done_at, ..delivery });
+        }
+        self.notices.remove(&ended.row.id);
         self.ended.push(ended);
     }
 
-    fn delivery(&self, group: GroupId, row: &Row) -> Delivery {
+    fn about(&self, topic: Topic) -> Option<About> {
+        match topic {
+            Topic::Group(group) => Some(About::Group(group)),
+            Topic::Notice(id) => self.notices.get(&id).cloned().map(About::Notice),
+        }
+    }
+
+    fn delivery(&self, about: About, row: &Row) -> Delivery {
         let (channel, reason, severity, at) = (self.channel.clone(), row.reason, row.severity, row.at);
         Delivery {
             id: row.id,
-            notification: Notification::of_group(channel, group, reason, severity, at),
+            notification: Notification { channel, about, reason, severity, at },
             state: row.state,
             attempts: row.attempts,
             not_before: row.not_before,

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::model::{
     Attempt, Channel, ChannelName, Cursor, Delivery, DeliveryId, DeliveryState, EventKind, Group, GroupId, Incident,
-    IncidentId, Key, Language, Message, NewEntry, Notification, Reason, Severity, SlackDoor, State as Life, StreamName,
-    Target, Timestamp,
+    IncidentId, Key, Language, Message, NewEntry, Notice, Notification, Reason, Severity, SlackDoor, State as Life,
+    StreamName, Target, Timestamp,
 };
 use crate::store::{
     Appended, Batch, Changes, ChannelChanges, ChannelState, Commit, Items, Lease, Opened, Reader, Shard, State, Store,
@@ -80,10 +80,19 @@ impl Fake {
 
     /// The engine owes a channel something.
     pub(crate) fn owe(&self, channel: &ChannelName, group: u64, reason: Reason, at: Timestamp) -> DeliveryId {
-        let mut inner = self.lock();
-        let id = DeliveryId(inner.rows.len() as u64 + 1);
         let (channel, group) = (channel.clone(), GroupId(group));
         let notification = Notification::of_group(channel, group, reason, Severity::Critical, at);
+        self.owe_row(notification)
+    }
+
+    /// pushwatch has something to say about itself.
+    pub(crate) fn owe_notice(&self, channel: &ChannelName, notice: Notice, at: Timestamp) -> DeliveryId {
+        self.owe_row(Notification::of_notice(channel.clone(), notice, Severity::Warning, at))
+    }
+
+    fn owe_row(&self, notification: Notification) -> DeliveryId {
+        let mut inner = self.lock();
+        let id = DeliveryId(inner.rows.len() as u64 + 1);
         let delivery = Delivery {
             id,
             notification,

@@ -2,24 +2,25 @@
 
 use super::call::Act;
 use super::queue::Row;
-use crate::model::{DeliveryId, DeliveryOutcome, GroupId, Key, Reason, Timestamp};
+use super::topic::Topic;
+use crate::model::{DeliveryId, DeliveryOutcome, Key, Reason, Timestamp};
 
 /// A call that was begun.
 #[derive(Clone, Debug)]
 pub(crate) struct Flight {
-    /// Whose.
-    pub(crate) group: GroupId,
-    /// Of which stream, for the log.
-    pub(crate) key: Key,
+    /// About what.
+    pub(crate) topic: Topic,
+    /// Of which stream or other key, for the log; none for a notice.
+    pub(crate) key: Option<Key>,
     /// The row that carries it.
     pub(crate) carrier: DeliveryId,
-    /// How many of the group's rows, from the oldest, it tells.
+    /// How many of the topic's rows, from the oldest, it tells.
     pub(crate) covered: usize,
     /// The strongest of these.
     pub(crate) reason: Reason,
     /// What it does.
     pub(crate) act: Act,
-    /// The revision that it shows.
+    /// The revision of the group that it shows.
     pub(crate) revision: u64,
     /// Whether the group is over.
     pub(crate) closed: bool,
@@ -34,9 +35,9 @@ pub(crate) struct Flight {
 pub(crate) struct Ended {
     /// The row.
     pub(crate) row: Row,
-    /// Its group.
-    pub(crate) group: GroupId,
-    /// Its stream, if it was read.
+    /// What it was about.
+    pub(crate) topic: Topic,
+    /// Its stream or other key, if it was read.
     pub(crate) key: Option<Key>,
     /// How it ended.
     pub(crate) outcome: DeliveryOutcome,

@@ -1,7 +1,7 @@
 //! From the outbox to the chats: pacing, retry, one file a platform.
 //!
 //! [`run`] is one channel's worker. A row's way: `queue` (who is next) → `plan` (which call) → `budget` (may it go now)
-//! → a commit that says it begins → `call` and the platform's file → `verdict` → `desk` (what that makes of the
+//! → a commit that says it begins → `wording` → `platform` and its file → `verdict` → `desk` (what that makes of the
 //! row) → a commit that says how it ended.
 
 mod worker;
@@ -13,10 +13,13 @@ pub use retire::retire;
 mod desk;
 mod flight;
 mod plan;
+mod report;
+mod wording;
 
 mod feed;
 mod living;
 mod queue;
+mod topic;
 
 mod health;
 mod home;
@@ -30,6 +33,7 @@ mod verdict;
 pub use verdict::Verdict;
 
 mod call;
+mod platform;
 mod wire;
 
 mod console;

@@ -20,6 +20,7 @@ use crate::store::StoreError;
 
 mod failing;
 mod joining;
+mod notices;
 mod remembering;
 mod restart;
 mod secrets;

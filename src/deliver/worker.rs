@@ -10,21 +10,23 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use super::call::{self, Act, Call, WHOLE, Words};
+use super::call::{Act, Call, WHOLE};
 use super::desk::Desk;
 use super::feed::{STORE_PAUSE, WAIT, fetch};
-use super::flight::{Aftermath, Ended, Flight};
+use super::flight::{Aftermath, Flight};
 use super::health::Health;
 use super::home::Home;
 use super::lanes::Lanes;
 use super::plan::Plan;
-use super::retry;
+use super::topic::Topic;
 use super::verdict::Verdict;
+use super::wording::{Subject, word};
+use super::{platform, report, retry};
 use crate::model::{
-    Attempt, Channel, ChannelKind, Cursor, DeliveryId, DeliveryOutcome, DeliveryState, Group, GroupId, Incident,
-    Notification, Reason, Seq, Timestamp,
+    Attempt, Channel, ChannelKind, Cursor, DeliveryId, DeliveryState, Group, GroupId, Incident, Notification, Seq,
+    Timestamp,
 };
-use crate::render::{self, View};
+use crate::render::View;
 use crate::store::{Changes, Commit, Lease, Shard, State, StoreError};
 
 /// Table of the chats' own "not before": budget to milliseconds.
@@ -33,8 +35,8 @@ const HOLDS: &str = "budget_holds";
 /// Rows held in memory; the rest waits in the store.
 const MOST_WAITING: usize = 250_000;
 
-/// Groups looked at between two commits.
-const MOST_GROUPS: usize = 256;
+/// Groups and notices looked at between two commits.
+const MOST_TOPICS: usize = 256;
 
 /// Groups looked up in one turn only to know whether they are over.
 const MOST_DOUBTFUL: usize = 64;
@@ -162,7 +164,7 @@ impl Worker {
         let now = self.now();
         for (id, notification) in rows {
             self.last = self.last.max(id);
-            self.desk.accept(id, &notification, now);
+            self.desk.accept(id, notification, now);
         }
         // While the channel is held nothing is kept, and so nothing else would tell that rows pile up.
         self.gauge();
@@ -170,21 +172,28 @@ impl Worker {
 
     /// Begins the calls that are due and that budgets and free slots allow, the most urgent first.
     async fn begin_due(&mut self) -> Result<(), StoreError> {
-        for _ in 0..MOST_GROUPS {
+        for _ in 0..MOST_TOPICS {
             let now = self.now();
             let blocked = self.health.held_until > now || self.ready_at(now) > now;
             if blocked || self.calls.len() + self.begun.len() >= self.slots {
                 break;
             }
-            let Some(group) = self.desk.queue.take(now) else { break };
+            let Some(topic) = self.desk.queue.take(now) else { break };
+            let group = match topic {
+                Topic::Group(group) => group,
+                Topic::Notice(id) => {
+                    self.begin_notice(id, now);
+                    continue;
+                }
+            };
             match self.edits_ready_at(group, now) {
-                until if until > now => self.desk.queue.put_back(group, until),
+                until if until > now => self.desk.queue.put_back(topic, until),
                 _ => match self.context.reader.group(group).await {
                     Ok(found) => self.begin(group, found, now),
                     Err(StoreError::Closed) => return Err(StoreError::Closed),
                     Err(error) => {
                         tracing::error!(channel = %self.channel.name, %error, "a group can't be read; trying again");
-                        self.desk.queue.put_back(group, now + STORE_PAUSE);
+                        self.desk.queue.put_back(topic, now + STORE_PAUSE);
                         self.health.held_until = now + STORE_PAUSE;
                     }
                 },
@@ -209,60 +218,44 @@ impl Worker {
             Plan::Void(why) => return self.desk.void(id, Some(&group), why, now),
             Plan::Call(act) => act,
         };
-        let lanes = self.lanes.of_call(&act);
-        let keys: Vec<&str> = lanes.iter().map(|lane| lane.key.as_str()).collect();
-        if let Err((key, until)) = self.context.budgets.take(&keys, now) {
-            // The target's own budget holds up everybody, so the group keeps its place.
-            let due = if key == self.lanes.target.key { now } else { until };
-            return self.desk.queue.put_back(id, due);
-        }
-        let limited = lanes.iter().filter(|lane| lane.is_limited());
-        let attempts = limited.map(|lane| Attempt { budget: lane.key.clone(), at: now }).collect();
+        let Some(attempts) = self.spend(Topic::Group(id), &act, now) else { return };
         if let Some(flight) = self.desk.begin(&group, act, attempts) {
-            let view = View {
-                group: &group,
-                incidents: &incidents,
-                channel: &self.channel,
-                catalogue: &self.context.catalogue,
-                now,
-            };
-            self.begun.push(self.word(flight, &view));
+            let (channel, catalogue) = (self.channel.as_ref(), self.context.catalogue.as_ref());
+            let view = View { group: &group, incidents: &incidents, channel, catalogue, now };
+            let begun = word(flight, &Subject::Group(view), &self.context.renderer, self.home.chat());
+            self.begun.push(begun);
         }
     }
 
-    /// Finds the words for a call.
-    fn word(&self, mut flight: Flight, view: &View<'_>) -> (Flight, Call) {
-        let renderer = &self.context.renderer;
-        let rendered = match flight.act {
-            Act::Note { .. } => renderer.note(view),
-            Act::Post | Act::Edit(_) => renderer.incident(view),
-        };
-        let facts = match self.channel.kind() {
-            ChannelKind::Webhook => render::facts(view),
-            _ => serde_json::Value::Null,
-        };
-        if let Some(error) = &rendered.template_error {
-            tracing::warn!(channel = %self.channel.name, group = flight.group.0, %error, "template failed, built-in text sent");
+    fn begin_notice(&mut self, id: DeliveryId, now: Timestamp) {
+        let Some(notice) = self.desk.notice(id, now) else { return };
+        let Some(attempts) = self.spend(Topic::Notice(id), &Act::Post, now) else { return };
+        if let Some(flight) = self.desk.begin_notice(id, attempts) {
+            let subject = Subject::Notice { channel: &self.channel, notice: &notice, now };
+            let begun = word(flight, &subject, &self.context.renderer, self.home.chat());
+            self.begun.push(begun);
         }
-        flight.template_error = rendered.template_error;
-        let call = Call {
-            act: flight.act.clone(),
-            words: if flight.plain { Words::Plain(rendered.plain) } else { Words::Rich(rendered.text) },
-            summary: rendered.summary,
-            sign: rendered.sign,
-            facts,
-            reason: flight.reason,
-            delivery: flight.carrier,
-            moved: self.home.chat(),
-        };
-        (flight, call)
+    }
+
+    /// Takes a call out of its budgets: what is to be kept of that, or `None` if the topic has to wait.
+    fn spend(&mut self, topic: Topic, act: &Act, now: Timestamp) -> Option<Vec<Attempt>> {
+        let lanes = self.lanes.of_call(act);
+        let keys: Vec<&str> = lanes.iter().map(|lane| lane.key.as_str()).collect();
+        if let Err((key, until)) = self.context.budgets.take(&keys, now) {
+            // The target's own budget holds up everybody, so the topic keeps its place.
+            let due = if key == self.lanes.target.key { now } else { until };
+            self.desk.queue.put_back(topic, due);
+            return None;
+        }
+        let limited = lanes.iter().filter(|lane| lane.is_limited());
+        Some(limited.map(|lane| Attempt { budget: lane.key.clone(), at: now }).collect())
     }
 
     /// Makes the calls whose beginning is on record.
     fn make_calls(&mut self) {
         for (flight, call) in self.begun.drain(..) {
             let (channel, context) = (Arc::clone(&self.channel), Arc::clone(&self.context));
-            let task = async move { call::make(&channel, &call, &context.http, &context.console).await };
+            let task = async move { platform::make(&channel, &call, &context.http, &context.console).await };
             self.flights.insert(self.calls.spawn(task).id(), flight);
         }
     }
@@ -291,8 +284,7 @@ impl Worker {
         let (now, dice) = (self.now(), fastrand::f64());
         let why = verdict.why().unwrap_or_default();
         if !why.is_empty() {
-            let (channel, group, stream) = (&self.channel.name, flight.group.0, &flight.key.to_string());
-            tracing::warn!(%channel, group, ?stream, delivery = flight.carrier.0, why, "not told yet");
+            report::put_off(&self.channel.name, &flight, &why);
         }
         if retry::is_capped(&verdict) {
             tracing::error!(channel = %self.channel.name, why, "more than a day is asked for; the channel is held for one day");
@@ -350,29 +342,10 @@ impl Worker {
             self.context.metrics.possible_duplicate(&self.channel.name);
         }
         for ended in &ended {
-            self.report(ended);
+            report::ended(&self.channel.name, ended, &self.context.metrics, self.now());
         }
         self.gauge();
         Ok(())
-    }
-
-    fn report(&self, ended: &Ended) {
-        let (channel, metrics) = (&self.channel.name, &self.context.metrics);
-        metrics.notification(channel, ended.row.reason, ended.outcome);
-        if matches!(ended.outcome, DeliveryOutcome::Sent | DeliveryOutcome::SentPlain) {
-            metrics.notification_delay(channel, self.now().since(ended.row.at).as_secs_f64());
-        }
-        let (group, delivery, outcome) = (ended.group.0, ended.row.id.0, ended.outcome.as_str());
-        let (stream, why) = (ended.key.as_ref().map(ToString::to_string), ended.error.as_deref());
-        match (ended.outcome, ended.row.reason) {
-            (DeliveryOutcome::Dead, _) => {
-                tracing::error!(%channel, group, ?stream, delivery, outcome, why, "notification given up");
-            }
-            (DeliveryOutcome::Void, _) | (_, Reason::Edit) => {
-                tracing::debug!(%channel, group, ?stream, delivery, outcome, why, "notification done");
-            }
-            _ => tracing::info!(%channel, group, ?stream, delivery, outcome, why, "notification done"),
-        }
     }
 
     fn gauge(&self) {

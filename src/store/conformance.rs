@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 
-use super::samples::{attempt, callback, channel, engine, group, incident, message, notification, ops, sent};
+use super::samples::{attempt, callback, channel, engine, group, incident, message, notice, notification, ops, sent};
 use super::{
     Appended, Batch, ChannelChanges, ChannelState, Items, Lease, Opened, Reader, Shard, State, Store, StoreError,
 };
@@ -42,6 +42,7 @@ pub(crate) async fn run<B: Backend>(new: impl Fn() -> B) {
     the_head_is_known_exactly(&new()).await;
     rows_are_handed_to_their_channel_once_and_again_after_a_restart(&new()).await;
     a_channel_goes_on_from_its_unfinished_rows(&new()).await;
+    a_notice_waits_with_its_words_among_the_rows_of_groups(&new()).await;
     groups_are_readable_and_forgotten_ones_are_not_loaded(&new()).await;
     a_table_is_shared_watched_and_durable(&new()).await;
 }
@@ -321,6 +322,27 @@ async fn a_channel_goes_on_from_its_unfinished_rows(backend: &impl Backend) {
     let wanted = [message(1), message(3), message(4)];
     assert_eq!(messages, wanted, "open groups, those still to be told, and those that may come back");
     assert_eq!(state.attempts, [attempt(now)], "those of the last hour");
+    backend.stop().await;
+}
+
+async fn a_notice_waits_with_its_words_among_the_rows_of_groups(backend: &impl Backend) {
+    let Running { store, .. } = backend.start().await;
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let rows = [notification(&ops(), 1), notice(&ops()), notice(&ops())];
+    let changes = EngineChanges { groups: vec![group(1)], outbox: rows.clone().into(), ..EngineChanges::default() };
+    store.commit(&lease, engine(0, Timestamp(1), changes)).await.unwrap();
+    let (mine, ..) = channel_of(store.open(Shard::Channel(ops()), NOW).await.unwrap());
+    let handed = outbox(store.next(&mine, 9, LONG).await);
+    assert_eq!(handed, (1..).zip(rows.clone()).collect::<Vec<_>>());
+    let open =
+        Delivery { state: DeliveryState::Sending, outcome: None, done_at: None, ..sent(2, &rows[1], Timestamp(9)) };
+    let deliveries = vec![sent(1, &rows[0], Timestamp(9)), open.clone()];
+    store.commit(&mine, channel(2, ChannelChanges { deliveries, ..ChannelChanges::default() })).await.unwrap();
+    backend.stop().await;
+    let Running { store, .. } = backend.start().await;
+    let (mine, _, state) = channel_of(store.open(Shard::Channel(ops()), NOW).await.unwrap());
+    assert_eq!(state.deliveries, [open]);
+    assert_eq!(outbox(store.next(&mine, 9, NOW).await), [(3, rows[2].clone())], "read from the disk");
     backend.stop().await;
 }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::model::{
     Abnormal, AbnormalType, Attempt, ChannelName, Cursor, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Detail,
     EngineChanges, Event, EventId, EventKind, Group, GroupId, Incident, IncidentId, Input, Key, Message, NewEntry,
-    Notification, Reason, Seq, Severity, State, StreamName, Timestamp, Told,
+    Notice, Notification, Reason, Seq, Severity, State, StreamName, Timestamp, Told,
 };
 use crate::store::{Changes, ChannelChanges, Commit};
 
@@ -117,6 +117,12 @@ pub(crate) fn group(number: u64) -> Group {
 pub(crate) fn notification(channel: &ChannelName, group: u64) -> Notification {
     let (reason, severity) = (Reason::Post, Severity::Warning);
     Notification::of_group(channel.clone(), GroupId(group), reason, severity, Timestamp(2))
+}
+
+/// A notice that a channel is owed.
+pub(crate) fn notice(channel: &ChannelName) -> Notification {
+    let problems = vec!["rules.yaml:12:7: unknown field `it's`\n\u{0}流".to_owned()];
+    Notification::of_notice(channel.clone(), Notice::RulesRefused { problems }, Severity::Warning, Timestamp(2))
 }
 
 /// That row, sent at `at`.

@@ -3,6 +3,7 @@
 use super::super::call::{Act, Spot};
 use super::super::desk::Desk;
 use super::super::retry::DAY;
+use super::super::topic::Topic;
 use super::*;
 use crate::model::{Group, Notification, Severity};
 use crate::store::ChannelState;
@@ -31,7 +32,7 @@ fn group(closed_at: Option<Timestamp>) -> Group {
 fn owe(desk: &mut Desk) {
     let (channel, group) = (ChannelName::new("ops"), GroupId(1));
     let notification = Notification::of_group(channel, group, Reason::Edit, Severity::Info, Timestamp(1));
-    desk.accept(DeliveryId(1), &notification, Timestamp(1));
+    desk.accept(DeliveryId(1), notification, Timestamp(1));
 }
 
 fn void(desk: &mut Desk, group: &Group) {
@@ -50,9 +51,9 @@ fn a_group_whose_last_row_came_to_nothing_is_forgotten_in_its_turn_if_it_is_over
         for closed_at in [None, Some(Timestamp(2))] {
             let mut desk = desk();
             owe(&mut desk);
-            assert_eq!(desk.queue.take(Timestamp(1)), Some(GroupId(1)));
+            assert_eq!(desk.queue.take(Timestamp(1)), Some(Topic::Group(GroupId(1))));
             end(&mut desk, &group(closed_at));
-            assert!(desk.queue.get(GroupId(1)).is_none());
+            assert!(desk.queue.get(Topic::Group(GroupId(1))).is_none());
             for id in 2..=MANY {
                 desk.learn(GroupId(id), None, Timestamp(3));
             }

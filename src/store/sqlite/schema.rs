@@ -247,3 +247,66 @@ fn check_whole(conn: &Connection, file: &Path) -> Result<(), OpenError> {
 fn missing_table(fault: &Fault) -> bool {
     fault.to_string().contains("no such table")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{incidents, outbox};
+    use super::*;
+    use crate::model::{DeliveryId, DeliveryState, EngineChanges, Group, GroupId, Incident, Severity, Timestamp};
+    use crate::store::samples::{group, incident, notice, notification, ops};
+
+    /// A database as the first schema made it, with a row in each table that delivery reads.
+    fn first_version(file: &Path) -> (Incident, Group) {
+        let conn = Connection::open(file).unwrap();
+        prepare(&conn).unwrap();
+        conn.execute_batch(V1).unwrap();
+        conn.pragma_update(None, "application_id", APPLICATION).unwrap();
+        conn.pragma_update(None, "user_version", 1).unwrap();
+        let (incident, group) = (incident(1), group(1));
+        let data = serde_json::to_string(&incident).unwrap();
+        let row = "INSERT INTO incidents VALUES (1, 'gop', 's', 'firing', 'warning', 2, NULL, 1, ?)";
+        conn.execute(row, [data]).unwrap();
+        let data = serde_json::to_string(&group).unwrap();
+        conn.execute("INSERT INTO incident_groups VALUES (1, 's', NULL, 0, ?)", [data]).unwrap();
+        conn.execute_batch(
+            "INSERT INTO outbox VALUES \
+                 (1, 'ops', 1, 'post', 'critical', 5, 'done', 1, 0, 'sent', NULL, 0, 9), \
+                 (2, 'ops', 1, 'reply', 'warning', 6, 'sending', 3, 77, NULL, '429 <b>', 1, NULL), \
+                 (3, 'ops', 1, 'edit', 'info', 7, 'pending', 0, 0, NULL, NULL, 0, NULL); \
+             INSERT INTO messages VALUES (1, 'ops', '17.1', 'C1', 4, 9); \
+             INSERT INTO attempts VALUES (1, 9, 'b');",
+        )
+        .unwrap();
+        (incident, group)
+    }
+
+    #[test]
+    fn a_database_of_the_first_version_goes_on_with_its_rows_and_takes_notices() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("db");
+        let (incident, group) = first_version(&file);
+        for _ in 0..2 {
+            let conn = open(&file).unwrap();
+            let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+            assert_eq!(version, 2);
+            let engine = incidents::load(&conn).unwrap();
+            assert_eq!((engine.incidents, engine.groups), (vec![incident.clone()], vec![group.clone()]));
+            let state = outbox::load(&conn, &ops(), DeliveryId(3), Timestamp(0)).unwrap();
+            let ids: Vec<_> = state.deliveries.iter().map(|row| (row.id.0, row.notification.group())).collect();
+            assert_eq!(ids, [(2, Some(GroupId(1))), (3, Some(GroupId(1)))]);
+            let unsure = &state.deliveries[0];
+            assert_eq!((unsure.state, unsure.attempts), (DeliveryState::Sending, 3));
+            assert_eq!((unsure.notification.severity, unsure.possible_duplicate), (Severity::Warning, true));
+            assert_eq!((state.messages.len(), state.attempts.len()), (1, 1));
+        }
+        let conn = open(&file).unwrap();
+        let owed = vec![notification(&ops(), 1), notice(&ops())];
+        let prepared =
+            incidents::Prepared::new(EngineChanges { outbox: owed.clone(), ..EngineChanges::default() }).unwrap();
+        for (id, (notification, notice)) in (4..).zip(&prepared.outbox) {
+            outbox::insert(&conn, DeliveryId(id), notification, notice.as_deref()).unwrap();
+        }
+        let rows = outbox::read(&conn, &ops(), DeliveryId(3), DeliveryId(9), 9).unwrap();
+        assert_eq!(rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>(), owed);
+    }
+}

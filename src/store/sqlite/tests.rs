@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::model::{EngineChanges, GroupId, State};
 use crate::store::conformance::{self, Backend, Running, engine_of, journal, new, outbox};
-use crate::store::samples::{callback, channel, engine, group, incident, message, notification, ops, sent};
+use crate::store::samples::{callback, channel, engine, group, incident, message, notice, notification, ops, sent};
 use crate::store::{ChannelChanges, Reader, Shard, Store, StoreError};
 
 const NOW: Duration = Duration::ZERO;
@@ -206,16 +206,16 @@ async fn what_is_over_goes_with_its_message_unless_something_is_still_owed() {
         incidents,
         groups,
         forgotten: vec![GroupId(1), GroupId(2)],
-        outbox: [1, 2].map(|group| notification(&ops(), group)).into(),
+        outbox: vec![notification(&ops(), 1), notification(&ops(), 2), notice(&ops())],
         ..EngineChanges::default()
     };
     store.commit(&lease, engine(0, now, changes)).await.unwrap();
     let changes = ChannelChanges {
-        deliveries: vec![sent(1, &notification(&ops(), 1), now)],
+        deliveries: vec![sent(1, &notification(&ops(), 1), now), sent(3, &notice(&ops()), now)],
         messages: vec![message(1), message(2)],
         ..ChannelChanges::default()
     };
-    store.commit(&mine, channel(2, changes)).await.unwrap();
+    store.commit(&mine, channel(3, changes)).await.unwrap();
     pass(&clock, 4 * DAY);
     for number in 0.. {
         fill(&store, number..number + 1).await;
@@ -242,7 +242,7 @@ async fn what_is_over_goes_with_its_message_unless_something_is_still_owed() {
     let mine = store.open(Shard::Channel(ops()), NOW).await.unwrap().lease;
     let changes = EngineChanges { outbox: vec![notification(&ops(), 2)], ..EngineChanges::default() };
     store.commit(&lease, engine(0, now, changes)).await.unwrap();
-    assert_eq!(outbox(store.next(&mine, 9, DAY).await)[0].0, 3, "outbox numbers do not come back either");
+    assert_eq!(outbox(store.next(&mine, 9, DAY).await)[0].0, 4, "outbox numbers do not come back either");
     store.close().await;
 }
 

@@ -1,0 +1,69 @@
+//! Finds the words for a call: in the channel's language and markup, and as facts for machines.
+
+use super::call::{Act, Call, Words};
+use super::flight::Flight;
+use crate::model::{Channel, ChannelKind, Notice, Timestamp};
+use crate::render::{self, Renderer, View};
+
+/// What a call is to tell, as it is now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject<'a> {
+    /// A group's incidents.
+    Group(View<'a>),
+    /// pushwatch itself.
+    Notice {
+        /// To which channel.
+        channel: &'a Channel,
+        /// What.
+        notice: &'a Notice,
+        /// The time of sending.
+        now: Timestamp,
+    },
+}
+
+impl Subject<'_> {
+    fn channel(&self) -> &Channel {
+        match self {
+            Subject::Group(view) => view.channel,
+            Subject::Notice { channel, .. } => channel,
+        }
+    }
+}
+
+/// Finds the words of a call that was begun; `moved` is the chat's new id, if it has one.
+pub(crate) fn word(
+    mut flight: Flight,
+    subject: &Subject<'_>,
+    renderer: &Renderer,
+    moved: Option<i64>,
+) -> (Flight, Call) {
+    let rendered = match (subject, &flight.act) {
+        (Subject::Notice { channel, notice, now }, _) => renderer.notice(channel, notice, *now),
+        (Subject::Group(view), Act::Note { .. }) => renderer.note(view),
+        (Subject::Group(view), Act::Post | Act::Edit(_)) => renderer.incident(view),
+    };
+    let channel = subject.channel();
+    let facts = match (channel.kind(), subject) {
+        (ChannelKind::Webhook, Subject::Group(view)) => render::facts(view),
+        (ChannelKind::Webhook, Subject::Notice { channel, notice, now }) => render::notice_facts(channel, notice, *now),
+        (ChannelKind::Slack | ChannelKind::Wecom | ChannelKind::Telegram | ChannelKind::Console, _) => {
+            serde_json::Value::Null
+        }
+    };
+    if let Some(error) = &rendered.template_error {
+        let (group, delivery) = (flight.topic.group().map(|group| group.0), flight.carrier.0);
+        tracing::warn!(channel = %channel.name, group, delivery, %error, "template failed, built-in text sent");
+    }
+    flight.template_error = rendered.template_error;
+    let call = Call {
+        act: flight.act.clone(),
+        words: if flight.plain { Words::Plain(rendered.plain) } else { Words::Rich(rendered.text) },
+        summary: rendered.summary,
+        sign: rendered.sign,
+        facts,
+        reason: flight.reason,
+        delivery: flight.carrier,
+        moved,
+    };
+    (flight, call)
+}
