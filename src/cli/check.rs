@@ -83,7 +83,7 @@ fn plural(count: usize, word: &str) -> String {
 }
 
 /// The text of a file. The error completes "FILE …".
-fn read(file: &Path) -> Result<String, String> {
+pub(super) fn read(file: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     let read = |bytes: &mut Vec<u8>| -> io::Result<usize> { File::open(file)?.take(MAX_READ).read_to_end(bytes) };
     read(&mut bytes).map_err(|error| format!("can't be read: {error}"))?;

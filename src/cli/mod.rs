@@ -14,6 +14,7 @@ mod export;
 mod logs;
 mod serve;
 mod simulate;
+mod test;
 
 use exit::Exit;
 use logs::LogFormat;
@@ -58,6 +59,7 @@ struct Cli {
 enum Command {
     Serve(serve::ServeArgs),
     Check(check::CheckArgs),
+    Test(test::TestArgs),
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
     Export(export::ExportArgs),
@@ -68,7 +70,9 @@ impl Command {
     fn usual_log(&self) -> &'static str {
         match self {
             Command::Serve(_) => "info",
-            Command::Check(_) | Command::Demo(_) | Command::Simulate(_) | Command::Export(_) => "warn",
+            Command::Check(_) | Command::Test(_) | Command::Demo(_) | Command::Simulate(_) | Command::Export(_) => {
+                "warn"
+            }
         }
     }
 
@@ -76,6 +80,7 @@ impl Command {
         match self {
             Command::Serve(args) => serve::run(args),
             Command::Check(args) => check::run(&args),
+            Command::Test(args) => test::run(&args),
             Command::Demo(args) => demo::run(args),
             Command::Simulate(args) => simulate::run(args),
             Command::Export(args) => export::run(&args),

@@ -23,6 +23,8 @@ pub use interval::TimeInterval;
 pub mod diagnostic;
 pub use diagnostic::Diagnostic;
 
+pub mod trial;
+
 mod compile;
 
 mod shape;
@@ -55,6 +57,16 @@ use diagnostic::Mistakes;
 ///
 /// Every mistake found, by place, at least one. None of them shows a secret.
 pub fn load(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<RuleSet, Vec<Diagnostic>> {
+    read(text, file_name, env, |_| {})
+}
+
+/// [`load`], with a look at the tree before references are resolved.
+fn read(
+    text: &str,
+    file_name: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    prepare: impl FnOnce(&mut document::Node),
+) -> Result<RuleSet, Vec<Diagnostic>> {
     if text.len() > document::MAX_BYTES {
         let limit = document::MAX_BYTES / 1024;
         return Err(vec![Diagnostic::about_file(file_name, format!("the file is larger than {limit} KiB"))]);
@@ -73,6 +85,7 @@ pub fn load(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) -
     };
     let secrets = mask::find(&root);
     mask::veil(&mut root, &secrets);
+    prepare(&mut root);
     let folder = Path::new(file_name).parent().unwrap_or(Path::new(""));
     env::resolve(&mut root, &env::Sources { variable: env, folder }, &mut mistakes);
     let hash = hex::encode(Md5::digest(text.as_bytes()));
