@@ -7,4 +7,5 @@ mod bot;
 mod crash;
 mod docs;
 mod house;
+mod rules;
 mod whole;

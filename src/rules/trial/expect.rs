@@ -1,6 +1,7 @@
 //! `expect` lines. Pure.
 
-use super::{CAUSES, Expected, LENGTH, Offset, Reader, Turn, shape};
+use super::reader::{MAX_LINES, Reader};
+use super::{CAUSES, Expected, LENGTH, Offset, Turn, shape};
 use crate::model::{ChannelName, Severity};
 use crate::rules::diagnostic::quote;
 use crate::rules::document::Node;
@@ -10,8 +11,8 @@ const SEVERITIES: [(&str, Severity); 3] =
     [("info", Severity::Info), ("warning", Severity::Warning), ("critical", Severity::Critical)];
 
 impl Reader<'_> {
-    /// One `expect` line.
-    pub(super) fn expected(&mut self, node: &Node) -> Option<Expected> {
+    /// One `expect` line, as often as it says.
+    pub(super) fn expected(&mut self, node: &Node) -> Option<Vec<Expected>> {
         let fields = reading::fields(node, &shape::EXPECT, self.out)?;
         if fields.iter().next().is_none() {
             self.out.add_hinted(&node.span, "an empty line", "say `at`, `rule` and `is` at least");
@@ -31,7 +32,26 @@ impl Reader<'_> {
             self.out.add_hinted(key, format!("what is {} has no cause", turn.as_str()), hint);
         }
         let about = self.about(&fields);
-        Some(Expected { line: self.lines.of(&node.span), at: at.map(Offset), rule, is, severity, about, notify, cause })
+        let line = self.lines.of(&node.span);
+        let expected = Expected { line, at: at.map(Offset), rule, is, severity, about, notify, cause };
+        let (every, times) = self.repetition(&fields)?;
+        if let (Some(key), None) = (fields.key("every"), fields.key("at")) {
+            self.out.add_hinted(key, "`every` repeats `at`, and there is none", "say when it is expected first");
+        }
+        if times as usize > MAX_LINES {
+            self.out.add(&node.span, format!("an `expect` line is repeated at most {MAX_LINES} times"));
+            return None;
+        }
+        let last = every.saturating_mul(times.saturating_sub(1)).saturating_add(at.unwrap_or_default());
+        if LENGTH.check(last).is_err() {
+            self.out.add(&node.span, "its last repetition is more than 366 days after the test's start");
+            return None;
+        }
+        let repeated = (0..times).map(|n| {
+            let at = at.map(|at| Offset(at.saturating_add(every.saturating_mul(n))));
+            Expected { at, ..expected.clone() }
+        });
+        Some(repeated.collect())
     }
 
     /// Channels, each once, by name.

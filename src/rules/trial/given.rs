@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{About, LENGTH, Offset, Reader, shape};
+use super::reader::Reader;
+use super::{About, LENGTH, Offset, shape};
 use crate::model::catalogue::Unit;
 use crate::model::{Abnormal, AbnormalType, Catalogue, Detail, Event, EventId, EventKind, StreamName, Timestamp};
 use crate::rules::Matchers;
@@ -100,7 +101,7 @@ impl Reader<'_> {
     pub(super) fn given(&mut self, node: &Node) -> Option<Line> {
         let fields = reading::named(node, "a `given` line", self.out)?;
         let Kind::Map(entries) = &node.kind else { return None };
-        entries.iter().for_each(|(key, _)| self.check_key(key));
+        let all_known = entries.iter().fold(true, |known, (key, _)| self.check_key(key) && known);
         let at = self.required(&fields, "at", "when it happens, from the start of the test: 0s, 1m30s");
         let at = at.and_then(|node| reading::duration(node, "`at`", LENGTH, self.out));
         let received = match fields.get("received") {
@@ -115,7 +116,18 @@ impl Reader<'_> {
             None => at,
         };
         let repeat = self.repetition(&fields);
-        let deed = self.deed(&fields, entries);
+        let deed = match entries.iter().any(|(key, _)| is_deed(&key.text)) {
+            true => self.deed(&fields, entries),
+            false => {
+                // A misspelt word was reported as such.
+                if all_known {
+                    let hint =
+                        "such as `push_error: [gop_too_large]`, `push_begin:`, `push_end: { errcode: 5 }`, `mute`";
+                    self.out.add_hinted(fields.at, "the line does not say what happens", hint);
+                }
+                None
+            }
+        };
         let (every, times) = repeat?;
         let line = Line {
             line: self.lines.of(&node.span),
@@ -133,10 +145,11 @@ impl Reader<'_> {
         Some(line)
     }
 
-    fn check_key(&mut self, key: &Key) {
+    /// Whether a key is legal here; what is wrong is noted.
+    fn check_key(&mut self, key: &Key) -> bool {
         let plain = || shape::WHEN.into_iter().chain(shape::SENDER).chain(shape::DEEDS);
         if plain().any(|word| word == key.text) || is_deed(&key.text) {
-            return;
+            return true;
         }
         let message = format!("a `given` line has no key {}", quote(&key.text));
         match nearest(&key.text, plain().chain(EventKind::names())) {
@@ -146,10 +159,11 @@ impl Reader<'_> {
                 self.out.add_hinted(&key.span, message, hint);
             }
         }
+        false
     }
 
     /// (`every`, `times`): both or none.
-    fn repetition(&mut self, fields: &Fields<'_>) -> Option<(Duration, u32)> {
+    pub(super) fn repetition(&mut self, fields: &Fields<'_>) -> Option<(Duration, u32)> {
         match (fields.key("every"), fields.key("times")) {
             (None, None) => return Some((Duration::ZERO, 1)),
             (Some(at), None) => self.out.add_hinted(at, "`times` is missing: how often?", "every: 5s, times: 12"),
@@ -164,12 +178,7 @@ impl Reader<'_> {
     /// The one thing that a line is about.
     fn deed(&mut self, fields: &Fields<'_>, entries: &[(Key, Node)]) -> Option<Deed> {
         let mut deeds = entries.iter().filter(|(key, _)| is_deed(&key.text));
-        let Some((key, node)) = deeds.next() else {
-            let hint =
-                "such as `push_error: [gop_too_large]`, `push_begin:`, `push_end: { errcode: 5 }`, `mute`, `ack`";
-            self.out.add_hinted(fields.at, "the line does not say what happens", hint);
-            return None;
-        };
+        let (key, node) = deeds.next()?;
         if let Some((second, _)) = deeds.find(|(second, _)| second.text != key.text) {
             let message = format!("two things on one line: {} and {}", quote(&key.text), quote(&second.text));
             self.out.add_hinted(&second.span, message, "give each a line of its own");

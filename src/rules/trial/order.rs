@@ -50,7 +50,10 @@ pub(super) fn steps(start: Timestamp, lines: Vec<Line>, out: &mut Mistakes) -> O
                 Deed::Unmute { which } => match mutes.find(which) {
                     Some(id) => take(Input::Unmuted { id }),
                     None => {
-                        let message = format!("no mute before this is number or has the matchers {}", quote(which));
+                        let message = match which.parse::<u64>() {
+                            Ok(number) => format!("there is no mute {number} before this"),
+                            Err(_) => format!("there is no mute with the matchers {} before this", quote(which)),
+                        };
                         out.add_hinted(&act.line.span, message, "mutes are numbered from 1 in the order of time");
                         None
                     }

@@ -49,5 +49,7 @@ pub(super) const EXPECT: Shape = Shape {
         word("key"),
         word("notify"),
         word("cause"),
+        word("every"),
+        word("times"),
     ],
 };
