@@ -22,6 +22,8 @@ pub struct MatcherError {
     pub at: usize,
     /// What is wrong, in words for operators.
     pub message: String,
+    /// What to write instead, if that can be told.
+    pub hint: Option<String>,
 }
 
 impl Matchers {
@@ -30,7 +32,7 @@ impl Matchers {
     /// # Errors
     /// Says where and what.
     pub fn parse(text: &str) -> Result<Matchers, MatcherError> {
-        let wrong = |at| MatcherError { at, message: "this is no matcher".to_owned() };
+        let wrong = |at| MatcherError { at, message: "this is no matcher".to_owned(), hint: None };
         let Some((label, value)) = text.split_once('=') else { return Err(wrong(0)) };
         let value = value.trim().trim_matches('"');
         Ok(Matchers { list: vec![Matcher { label: label.trim().into(), value: value.into(), equal: true }] })
