@@ -14,6 +14,9 @@ pub use condition::Condition;
 mod matching;
 pub use matching::Matching;
 
+pub mod pattern;
+pub use pattern::Pattern;
+
 pub mod matcher;
 pub use matcher::Matchers;
 
