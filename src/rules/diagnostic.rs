@@ -221,6 +221,14 @@ pub(super) fn quote(value: &str) -> String {
     format!("`{shown}{more}`")
 }
 
+/// What stands in the file, or could: short, and as it would be typed.
+pub(super) fn code(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let shown: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let more = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
+    format!("`{shown}{more}`")
+}
+
 /// The legal word nearest to what was written, if one is near enough to be meant.
 pub(super) fn nearest<'a>(written: &str, legal: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written: String = written.chars().take(64).flat_map(char::to_lowercase).collect();

@@ -14,6 +14,11 @@ pub use condition::Condition;
 mod matching;
 pub use matching::Matching;
 
+mod refusal;
+
+mod demand;
+pub use demand::Demand;
+
 pub mod pattern;
 pub use pattern::Pattern;
 

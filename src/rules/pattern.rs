@@ -96,7 +96,7 @@ impl PartialEq for Pattern {
 impl Eq for Pattern {}
 
 /// Whether a text has stars where only globs have them, and nothing that only regular expressions have.
-fn is_glob(text: &str) -> bool {
+pub(super) fn is_glob(text: &str) -> bool {
     const OF_EXPRESSIONS: [char; 11] = ['(', ')', '[', ']', '{', '}', '|', '^', '$', '+', '\\'];
     text.contains('*') && !text.contains(OF_EXPRESSIONS) && (text.starts_with('*') || !text.contains(".*"))
 }

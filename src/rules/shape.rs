@@ -170,9 +170,9 @@ pub(super) const WHERE: Shape = Shape {
         now("user_ip"),
         now("node"),
         now("push_duration"),
-        later("any"),
-        later("hour"),
-        later("weekday"),
+        now("any"),
+        now("hour"),
+        now("weekday"),
     ],
 };
 

@@ -1,9 +1,12 @@
 //! Tests of rules.yaml as a whole: what is refused with which words, what is accepted as what, what it matches.
 
 mod accepted;
+mod conditions;
 mod fuzz;
 mod matching;
 mod mistakes;
+mod naive;
+mod refusal;
 
 use super::{Diagnostic, RuleSet, load};
 

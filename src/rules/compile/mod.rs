@@ -35,7 +35,7 @@ pub(super) fn compile(root: &Node, hash: String, out: &mut Mistakes) -> Option<R
     let defaults = defaults::compile(&top, &channels, out);
     let door = top.get("tencent").map_or_else(Door::default, |node| door::compile(node, out));
     let catalogue = top.get("catalogue").map_or_else(Catalogue::default, |node| wording::compile(node, out));
-    let rules = rule::compile_all(&top, &channels, &defaults, out);
+    let rules = rule::compile_all(&top, &channels, &defaults, &timezone, out);
     out.is_empty().then(|| RuleSet {
         hash,
         rules,

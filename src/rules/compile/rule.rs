@@ -5,6 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
+use super::conditions::Ground;
 use super::defaults::{self, Defaults};
 use super::door::event_kind;
 use super::{Channels, SEVERITIES, abnormal_type, check_name, conditions, notify};
@@ -23,7 +26,13 @@ const WINDOW: Bounds = Bounds::secs(1, 72 * 60 * 60);
 const MAX_COUNT: i64 = 1_000_000_000;
 
 /// Compiles all rules; disabled ones are checked like the others and left out.
-pub(super) fn compile_all(top: &Fields<'_>, channels: &Channels, defaults: &Defaults, out: &mut Mistakes) -> Vec<Rule> {
+pub(super) fn compile_all(
+    top: &Fields<'_>,
+    channels: &Channels,
+    defaults: &Defaults,
+    zone: &TimeZone,
+    out: &mut Mistakes,
+) -> Vec<Rule> {
     let Some(node) = top.get("rules") else {
         if top.key("rules").is_none() {
             out.add_hinted(
@@ -56,7 +65,7 @@ pub(super) fn compile_all(top: &Fields<'_>, channels: &Channels, defaults: &Defa
         // Again, now that the mistakes can name the rule.
         reading::fields(item, &shape::RULE, out);
         let enabled = fields.get("enabled").and_then(|node| reading::boolean(node, "`enabled`", out)).unwrap_or(true);
-        let rule = rule(&fields, name.map(|(name, _)| name), channels, defaults, out);
+        let rule = rule(&fields, name.map(|(name, _)| name), channels, defaults, zone, out);
         rules.extend(rule.filter(|_| enabled));
     }
     out.within(None);
@@ -79,12 +88,13 @@ fn rule(
     name: Option<&str>,
     channels: &Channels,
     defaults: &Defaults,
+    zone: &TimeZone,
     out: &mut Mistakes,
 ) -> Option<Rule> {
     let on = on(fields, out);
     let types = types(fields, on, out);
     let conditions = match (fields.get("where"), on) {
-        (Some(node), Some(on)) => conditions::compile(node, on, &types, out),
+        (Some(node), Some(on)) => conditions::compile(node, &Ground { on, types: &types, zone }, out),
         _ => Vec::new(),
     };
     check_scope(fields, out);

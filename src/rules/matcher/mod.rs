@@ -14,7 +14,7 @@
 use std::fmt;
 
 use super::Pattern;
-use super::diagnostic::quote;
+use super::diagnostic::{code, quote};
 
 /// Longest list, in bytes, as it is written and in its canonical form: room for the longest names of a stream.
 const MAX_TEXT: usize = 4 * 1024;
@@ -353,12 +353,6 @@ impl<'t> Reader<'t> {
 
 fn is_word(text: &str) -> bool {
     !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || RESERVED.contains(&c))
-}
-
-/// What could be written instead, for a hint: short, and as it would be typed.
-fn code(text: &str) -> String {
-    let shown: String = text.chars().take(80).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("`{shown}`")
 }
 
 fn error(at: usize, message: impl Into<String>, hint: impl Into<String>) -> MatcherError {

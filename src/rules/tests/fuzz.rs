@@ -41,7 +41,7 @@ proptest! {
     }
 
     #[test]
-    fn any_condition(field in "value|type|errcode|stream|count|push_duration", condition in "\\PC{0,30}|[<>=! ]{0,3}[0-9.e-]{0,6}[a-zA-Z*?]{0,4}") {
+    fn any_condition(field in "value|type|errcode|stream|count|push_duration|hour|weekday|any", condition in "\\PC{0,30}|[=!]~ ?[a-c.*+?(){}|\\[\\]\\\\^$0-9]{0,20}|(mon|fri|sun)?-?(tue|[0-9]{1,2})?|[<>=! ]{0,3}[0-9.e-]{0,6}[a-zA-Z*?]{0,4}") {
         let condition = serde_json::to_string(&condition).unwrap();
         for on in ["push_error", "push_end"] {
             check(&format!("{}rules: [ {{ name: a, on: {on}, where: {{ {field}: {condition} }} }} ]\n", super::HEAD));

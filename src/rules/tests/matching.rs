@@ -4,12 +4,12 @@ use super::{HEAD, fine};
 use crate::model::{Abnormal, AbnormalType, Detail, Event, EventId, EventKind, StreamName, Timestamp};
 use crate::rules::{Matching, Rule};
 
-fn rule(on: &str, body: &str) -> Rule {
+pub(super) fn rule(on: &str, body: &str) -> Rule {
     let text = format!("{HEAD}rules:\n  - {{ name: a, on: {on}, {body} }}\n");
     fine(&text).rules.remove(0)
 }
 
-fn event(kind: EventKind) -> Event {
+pub(super) fn event(kind: EventKind) -> Event {
     Event {
         id: EventId([0; 16]),
         kind,
@@ -28,16 +28,16 @@ fn event(kind: EventKind) -> Event {
     }
 }
 
-fn entry(kind: u32, count: u32, values: &[Option<f64>]) -> Abnormal {
+pub(super) fn entry(kind: u32, count: u32, values: &[Option<f64>]) -> Abnormal {
     let details = values.iter().map(|value| Detail { at: None, value: *value }).collect();
     Abnormal { kind: AbnormalType(kind), count, details, text: None }
 }
 
-fn errors(abnormal: Vec<Abnormal>) -> Event {
+pub(super) fn errors(abnormal: Vec<Abnormal>) -> Event {
     Event { abnormal, ..event(EventKind::PushError) }
 }
 
-fn amounts(rule: &Rule, event: &Event) -> Option<Vec<(usize, u64)>> {
+pub(super) fn amounts(rule: &Rule, event: &Event) -> Option<Vec<(usize, u64)>> {
     let mut matched = vec![(9, 9)];
     (rule.matches(event, Timestamp(0), &mut matched) == Matching::Yes).then_some(matched)
 }

@@ -148,6 +148,30 @@ fn in_conditions() {
 }
 
 #[test]
+fn in_patterns_alternatives_and_on_the_clock() {
+    assert_snapshot!(mistakes(&format!(
+        "{HEAD}rules:
+  - {{ name: a, on: push_end, where: {{ stream: \"=~ live_*\", domain: \"!~ [a\", path: \"=~ live\", node: \"=~\" }} }}
+  - {{ name: b, on: push_end, where: {{ stream: [a, \"=~ a)|(b\"], session: \"=~ (a{{99}}){{99}}\", errcode: \"=~ 1.\" }} }}
+  - {{ name: c, on: push_end, where: {{ hour: 24, weekday: Monday }} }}
+  - {{ name: d, on: push_end, where: {{ hour: 22-7, weekday: [mon-fry, 6] }} }}
+  - {{ name: e, on: push_end, where: {{ hour: \"> 23\", weekday: \"> fri\" }} }}
+  - {{ name: f, on: push_end, where: {{ hour: 3h, weekday: {{ not: mon-sun }} }} }}
+  - {{ name: g, on: push_end, where: {{ hour: 2.5, weekday: \"=~ s.*\" }} }}
+  - {{ name: h, on: push_end, where: {{ hour: \"22:00-07:00\", weekday: [] }} }}
+  - {{ name: i, on: push_end, where: {{ any: {{ stream: a }} }} }}
+  - {{ name: j, on: push_end, where: {{ any: [ a, {{}}, {{ colour: red }}, {{ value: 3 }}, [ {{ stream: a }} ] ] }} }}
+  - {{ name: k, on: push_end, where: {{ any: [] }} }}
+  - {{ name: l, on: push_error, where: {{ any: [ {{ errcode: 2 }}, {{ value: 3 }} ], type: \"=~ nothing.*\" }} }}
+  - {{ name: m, on: push_end, where: {{ any: [ {{ any: [ {{ any: [ {{ any: [ {{ any: [ {{ path: a }} ] }} ] }} ] }} ] }} ] }} }}
+"
+    )));
+    let many = "{ stream: a }, ".repeat(65);
+    let text = format!("{HEAD}rules: [ {{ name: a, on: push_end, where: {{ any: [ {many} ] }} }} ]\n");
+    assert!(mistakes(&text).contains("`any` has at most 64 alternatives, this one has 65"));
+}
+
+#[test]
 fn in_the_syntax() {
     let texts = [
         ("tab", "version: 1\nchannels:\n\tops: { type: console }\n"),
