@@ -67,6 +67,25 @@ pub fn spread_cause(spread: Spread, language: Language) -> &'static str {
     }
 }
 
+/// The first step with many sick streams that have this in common.
+#[must_use]
+pub fn spread_fix(spread: Spread, language: Language) -> &'static str {
+    match (spread, language) {
+        (Spread::Address, Language::En) => {
+            "measure that site's upload and restart its router; let half of its streams push over another line"
+        }
+        (Spread::Address, Language::Zh) => "测该现场的上行带宽并重启路由器；先把一半推流换到另一条线路",
+        (Spread::Domain, Language::En) => {
+            "push one of the streams from another network: if it is well there, it is the site"
+        }
+        (Spread::Domain, Language::Zh) => "换一个网络推其中一路：如果正常，就是现场或运营商的问题",
+        (Spread::Everywhere, Language::En) => {
+            "look at the cloud's status page and ask its support before anybody touches an encoder"
+        }
+        (Spread::Everywhere, Language::Zh) => "先看云直播状态页并联系云厂商支持，不要急着动推流端",
+    }
+}
+
 static UPLINK: (Joint, Joint) = (
     Joint {
         cause: "picture and sound come late together: the uplink is congested or loses packets, or the whole encoder stalls",
