@@ -132,7 +132,7 @@ impl Standing {
             let words = phrases.muted(until.as_deref());
             match which(ids).as_str() {
                 "" => words,
-                some => format!("{words} ({some})"),
+                some => format!("{words}{}", phrases.aside(some)),
             }
         });
         let mut sources: Vec<u64> = open.iter().filter_map(|incident| Some(incident.inhibited_by?.0)).collect();

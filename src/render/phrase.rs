@@ -107,15 +107,28 @@ impl Phrases<'_> {
         }
     }
 
-    /// `23 streams in trouble: ` before what they have; nothing is wrong with streams that were recorded or began.
+    /// `23 streams in trouble: ` before what they have, or `, from 2 addresses` after it. Nothing is wrong with streams
+    /// that were recorded or began.
     pub(super) fn together(&self, on: EventKind, distinct: Distinct, what: &str) -> String {
         let sick = matches!(on, EventKind::PushError | EventKind::PushEnd | EventKind::RecordError);
         let many = self.distinct(distinct);
-        match (self.language, sick) {
-            (Language::En, true) => format!("{many} in trouble: {what}"),
-            (Language::En, false) => format!("{many}: {what}"),
-            (Language::Zh, true) => format!("{many}异常：{what}"),
-            (Language::Zh, false) => format!("{many}：{what}"),
+        match (self.language, distinct.of) {
+            (Language::En, Noun::Stream) if sick => format!("{many} in trouble: {what}"),
+            (Language::En, Noun::Stream) => format!("{many}: {what}"),
+            (Language::En, Noun::Session) => format!("{what}, in {many}"),
+            (Language::En, Noun::UserIp) => format!("{what}, from {many}"),
+            (Language::Zh, Noun::Stream) if sick => format!("{many}异常：{what}"),
+            (Language::Zh, Noun::Stream) => format!("{many}：{what}"),
+            (Language::Zh, Noun::Session) => format!("{what}，涉及 {many}"),
+            (Language::Zh, Noun::UserIp) => format!("{what}，来自 {many}"),
+        }
+    }
+
+    /// ` (23 streams)`.
+    pub(super) fn aside(&self, text: &str) -> String {
+        match self.language {
+            Language::En => format!(" ({text})"),
+            Language::Zh => format!("（{text}）"),
         }
     }
 

@@ -117,6 +117,7 @@ pub fn hostile() -> Vec<Sample> {
     let mut samples = Vec::new();
     for text in texts {
         let name = StreamName::new(text, text, text);
+        let turn = samples.len();
         let dress = |incident: Incident| Incident {
             rule: text.into(),
             key: Key::Stream(name.clone()),
@@ -126,7 +127,7 @@ pub fn hostile() -> Vec<Sample> {
             appid: Some(text.into()),
             ..incident
         };
-        samples.extend(wide::hostile(text));
+        samples.extend(wide::hostile(text, turn));
         let odd = |kind| Trouble { text: Some(text.into()), ..trouble(kind, u64::MAX, Some(f64::MAX)) };
         let mut incidents = vec![
             dress(push_error(u64::MAX, "", (0..40).map(odd).collect())),

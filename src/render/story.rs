@@ -339,7 +339,7 @@ fn spread(lead: &Incident) -> Option<Spread> {
     match &lead.key {
         Key::UserIp { .. } if many => Some(Spread::Address),
         Key::App { .. } | Key::Domain { .. } if many => Some(Spread::Domain),
-        Key::All {} if many => Some(Spread::Everywhere),
+        Key::All {} if many => Some(Spread::Many),
         _ => None,
     }
 }
@@ -389,11 +389,8 @@ fn headline(phrases: &Phrases<'_>, open: &[&Incident], firing: bool) -> String {
         }
     }
     let (span, names) = (phrases.span(from, to), phrases.join(&names));
-    let many = lead.distinct.filter(|_| open.len() == 1).map(|distinct| match phrases.language {
-        crate::model::Language::En => format!(" ({})", phrases.distinct(distinct)),
-        crate::model::Language::Zh => format!("（{}）", phrases.distinct(distinct)),
-    });
-    let many = many.unwrap_or_default();
+    let many = lead.distinct.filter(|_| open.len() == 1);
+    let many = many.map(|distinct| phrases.aside(&phrases.distinct(distinct))).unwrap_or_default();
     format!("{} {span}{}{names}{many}", phrases.ending(lead), phrases.pick(": ", "："))
 }
 

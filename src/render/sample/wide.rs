@@ -33,7 +33,7 @@ pub(super) fn samples() -> Vec<Sample> {
     let owned = || Incident {
         annotations: annotations(),
         labels: labels(&[("team", "sports"), ("tier", "gold")]),
-        ..push_error(12, "gop_too_large", vec![trouble(16, 3, Some(12.0))])
+        ..push_error(14, "gop_too_large", vec![trouble(16, 3, Some(12.0))])
     };
     vec![
         about("domain", domain(), vec![streams(domain())]),
@@ -62,8 +62,8 @@ pub(super) fn samples() -> Vec<Sample> {
     ]
 }
 
-/// Every text of theirs is this one.
-pub(super) fn hostile(text: &str) -> Vec<Sample> {
+/// Every text of theirs is this one; their width is whose turn it is.
+pub(super) fn hostile(text: &str, turn: usize) -> Vec<Sample> {
     let name: Arc<str> = text.into();
     let keys = [
         Key::App { domain: name.clone(), path: name.clone() },
@@ -88,15 +88,11 @@ pub(super) fn hostile(text: &str) -> Vec<Sample> {
         distinct: Some(Distinct { of: Noun::Session, number: u64::MAX }),
         ..incident
     };
-    let mut samples = Vec::new();
-    for key in keys {
-        let odd = (1..20).map(|id| dress(push_error(id, "", vec![trouble(id as u32, u64::MAX, Some(f64::MIN))])));
-        samples.push(about("hostile_wide", key.clone(), odd.collect()));
-        let silent =
-            Incident { key: key.clone(), silence: Some(u64::MAX), on: EventKind::Unknown(i64::MIN), ..silence(1) };
-        samples.push(about("hostile_silence", key, vec![dress(silent)]));
-    }
-    samples
+    let key = keys[turn / 4 % keys.len()].clone();
+    let odd = (1..20).map(|id| dress(push_error(id, "", vec![trouble(id as u32, u64::MAX, Some(f64::MIN))])));
+    let unknown = EventKind::Unknown(i64::MIN);
+    let silent = Incident { key: key.clone(), silence: Some(u64::MAX), on: unknown, ..silence(1) };
+    vec![about("hostile_wide", key.clone(), odd.collect()), about("hostile_silence", key, vec![dress(silent)])]
 }
 
 const HOUR: std::time::Duration = std::time::Duration::from_secs(3_600);
