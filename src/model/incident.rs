@@ -104,7 +104,7 @@ impl Noun {
 pub struct Distinct {
     /// Of what.
     pub of: Noun,
-    /// How many in the rule's window.
+    /// How many, the most in the rule's window at one time.
     pub number: u64,
 }
 

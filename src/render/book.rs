@@ -1,6 +1,8 @@
 //! The templates of one language and platform, and the way from a story to a message that the platform takes.
 
-use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderError, RenderErrorReason};
+use handlebars::{
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError, RenderErrorReason,
+};
 use serde::Serialize;
 
 use super::clean::{clean, cut_end};
@@ -23,13 +25,33 @@ pub(super) struct Draft {
     pub(super) data: Result<Context, String>,
 }
 
+/// A helper that writes its one parameter in the platform's markup.
+fn dressed(kind: ChannelKind, dress: fn(ChannelKind, &str) -> String) -> Box<dyn HelperDef + Send + Sync> {
+    Box::new(
+        move |helper: &Helper<'_>,
+              _: &Handlebars<'_>,
+              _: &Context,
+              _: &mut RenderContext<'_, '_>,
+              out: &mut dyn Output|
+              -> HelperResult {
+            let param = helper.param(0).filter(|param| !param.is_value_missing());
+            let param = param.ok_or(RenderErrorReason::ParamNotFoundForIndex("code or link", 0))?;
+            match param.value() {
+                serde_json::Value::String(text) => out.write(&dress(kind, text))?,
+                other => out.write(&dress(kind, &other.to_string()))?,
+            }
+            Ok(())
+        },
+    )
+}
+
 /// A story as the templates' data.
 pub(super) fn data(story: &impl Serialize) -> Result<Context, String> {
     Context::wraps(story).map_err(|error| error.to_string())
 }
 
 impl Book {
-    /// A book without templates, strict, with the platform's escaping and its helper `code`.
+    /// A book without templates, strict, with the platform's escaping and its helpers `code` and `link`.
     pub(super) fn empty(language: Language, kind: ChannelKind) -> Book {
         let mut templates = Handlebars::new();
         templates.set_strict_mode(true);
@@ -37,25 +59,8 @@ impl Book {
         for refused in ["log", "raw", "lookup"] {
             templates.unregister_helper(refused);
         }
-        templates.register_helper(
-            "code",
-            Box::new(
-                move |helper: &Helper<'_>,
-                      _: &Handlebars<'_>,
-                      _: &Context,
-                      _: &mut RenderContext<'_, '_>,
-                      out: &mut dyn Output|
-                      -> HelperResult {
-                    let param = helper.param(0).filter(|param| !param.is_value_missing());
-                    let param = param.ok_or(RenderErrorReason::ParamNotFoundForIndex("code", 0))?;
-                    match param.value() {
-                        serde_json::Value::String(text) => out.write(&markup::code(kind, text))?,
-                        other => out.write(&markup::code(kind, &other.to_string()))?,
-                    }
-                    Ok(())
-                },
-            ),
-        );
+        templates.register_helper("code", dressed(kind, markup::code));
+        templates.register_helper("link", dressed(kind, markup::link));
         Book { language, kind, templates }
     }
 

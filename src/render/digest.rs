@@ -22,11 +22,13 @@ pub(super) struct DigestStory {
     pub(super) state: &'static str,
     pub(super) firing: bool,
     pub(super) color: &'static str,
-    /// Streams that the first line is about: those that are sick, or all once all are over.
+    /// How many the first line is about: `312 streams`; `9 incidents` where not all of them are a stream's.
+    pub(super) counted: String,
+    /// The number in it: those that are sick, or all once all are over.
     pub(super) streams: String,
-    /// One stream alone: for the plural.
+    /// One alone: for the plural.
     pub(super) single: bool,
-    /// The domain they share; empty when there are several.
+    /// The domain they share; empty when there are several, or some lie in none.
     pub(super) domain: String,
     /// What they have, since when: `video late, since 12:03:10 (UTC+8)`.
     pub(super) headline: String,
@@ -36,7 +38,7 @@ pub(super) struct DigestStory {
     pub(super) recovered: String,
     pub(super) cause: String,
     pub(super) worst: Vec<Line>,
-    /// Streams beyond those named; empty when there are none.
+    /// Those beyond the named; empty when there are none.
     pub(super) more: String,
     /// The domains, where there are several.
     pub(super) domains: Vec<String>,
@@ -58,21 +60,23 @@ impl DigestStory {
         let sick: Vec<&Incident> = told.iter().copied().filter(|incident| incident.is_firing()).collect();
         let firing = !sick.is_empty();
         let open = if firing { &sick } else { &told };
-        let worst = worst(open);
+        let counts = Counts::of(&told);
+        let worst = worst(open, counts);
         let mark = mark(open);
         let streams = worst.len();
         let domains = distinct_domains(open);
+        let in_one = domains.len() == 1 && open.iter().all(|incident| incident.key.domain().is_some());
         let from = common_address(open);
         let spread = match (&from, domains.len()) {
             (Some(_), _) => Some(Spread::Address),
-            (None, 1) => Some(Spread::Domain),
+            (None, 1) => Some(Spread::Domain).filter(|_| in_one),
             (None, 0 | 2) => None,
             (None, _) => Some(Spread::Everywhere),
         };
         let shown = WORST.min(bounds.lines);
-        let lines: Vec<Line> = worst.iter().take(shown).map(|lead| Line::of(lead, &phrases, bounds)).collect();
+        let lines: Vec<Line> = worst.iter().take(shown).map(|lead| Line::of(lead, None, &phrases, bounds)).collect();
         let more = streams - lines.len();
-        let shared = |domain: &&&str| super::story::name(domain, bounds.name, &phrases);
+        let shared = |domain: &&&str| super::title::name(domain, bounds.name, &phrases);
         let short = |name: &str| super::clean::short(name, bounds.name);
         let several = if domains.len() > 1 { domains.clone() } else { Vec::new() };
         let (shown_domains, more_domains) = capped(several, 3);
@@ -82,12 +86,13 @@ impl DigestStory {
             state: mark.word(),
             firing,
             color: mark.color(),
+            counted: counts.words(streams, phrases.language),
             streams: number(streams as u64),
             single: streams == 1,
-            domain: domains.first().filter(|_| domains.len() == 1).as_ref().map(shared).unwrap_or_default(),
+            domain: domains.first().filter(|_| in_one).as_ref().map(shared).unwrap_or_default(),
             headline: super::clean::cut_end(&super::clean::clean(&headline(&phrases, open, firing)), bounds.text),
             from: from.unwrap_or_default(),
-            recovered: recovered(&phrases, &told, streams).filter(|_| firing).unwrap_or_default(),
+            recovered: recovered(&phrases, &told, streams, counts).filter(|_| firing).unwrap_or_default(),
             cause: spread
                 .filter(|_| firing && streams > 1)
                 .map(|spread| spread_cause(spread, phrases.language).to_owned())
@@ -106,13 +111,10 @@ impl DigestStory {
     /// The first line without markup.
     pub(super) fn summary(&self, language: Language) -> String {
         let domain = if self.domain.is_empty() { String::new() } else { super::markup::quote(&self.domain) };
-        let subject = match (language, domain.is_empty(), self.single) {
-            (Language::En, true, true) => "1 stream".to_owned(),
-            (Language::En, true, false) => format!("{} streams", self.streams),
-            (Language::En, false, true) => format!("1 stream of {domain}"),
-            (Language::En, false, false) => format!("{} streams of {domain}", self.streams),
-            (Language::Zh, true, _) => format!("{} 路流", self.streams),
-            (Language::Zh, false, _) => format!("{domain} 的 {} 路流", self.streams),
+        let subject = match (language, domain.is_empty()) {
+            (_, true) => self.counted.clone(),
+            (Language::En, false) => format!("{} of {domain}", self.counted),
+            (Language::Zh, false) => format!("{domain} 的 {}", self.counted),
         };
         let from = match (language, self.from.as_str()) {
             (_, "") => String::new(),
@@ -123,8 +125,55 @@ impl DigestStory {
     }
 }
 
-/// One incident a stream, its worst; worst streams first.
-fn worst<'i>(open: &[&'i Incident]) -> Vec<&'i Incident> {
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counts {
+    /// Streams: all incidents are about one.
+    Streams,
+    /// Incidents: some are about something wider, or about single pushes.
+    Incidents,
+}
+
+impl Counts {
+    fn of(told: &[&Incident]) -> Counts {
+        match told.iter().all(|incident| matches!(incident.key, Key::Stream(_))) {
+            true => Counts::Streams,
+            false => Counts::Incidents,
+        }
+    }
+
+    /// `312 streams`.
+    fn words(self, many: usize, language: Language) -> String {
+        let number = number(many as u64);
+        match (language, self) {
+            (Language::En, Counts::Streams) => format!("{number} stream{}", if many == 1 { "" } else { "s" }),
+            (Language::En, Counts::Incidents) => format!("{number} incident{}", if many == 1 { "" } else { "s" }),
+            (Language::Zh, Counts::Streams) => format!("{number} 路流"),
+            (Language::Zh, Counts::Incidents) => format!("{number} 项异常"),
+        }
+    }
+
+    /// How many these are.
+    fn count(self, incidents: &[&Incident]) -> usize {
+        match self {
+            Counts::Incidents => incidents.len(),
+            Counts::Streams => {
+                let mut keys: Vec<&Key> = incidents.iter().map(|incident| &incident.key).collect();
+                keys.sort_unstable();
+                keys.dedup();
+                keys.len()
+            }
+        }
+    }
+}
+
+/// One incident a stream, its worst, where streams are counted; worst first.
+fn worst<'i>(open: &[&'i Incident], counts: Counts) -> Vec<&'i Incident> {
+    if counts == Counts::Incidents {
+        let mut all = open.to_vec();
+        all.sort_by_key(|incident| (std::cmp::Reverse(rank(incident)), incident.id));
+        return all;
+    }
     let mut leads: BTreeMap<&Key, &Incident> = BTreeMap::new();
     for incident in open {
         let lead = leads.entry(&incident.key).or_insert(incident);
@@ -178,18 +227,17 @@ fn headline(phrases: &Phrases<'_>, open: &[&Incident], firing: bool) -> String {
 }
 
 /// `9,412 of 10,000 well again`.
-fn recovered(phrases: &Phrases<'_>, told: &[&Incident], sick: usize) -> Option<String> {
-    let mut streams: Vec<&Key> = told.iter().map(|incident| &incident.key).collect();
-    streams.sort_unstable();
-    streams.dedup();
-    let over = streams.len().checked_sub(sick).filter(|over| *over > 0)?;
+fn recovered(phrases: &Phrases<'_>, told: &[&Incident], sick: usize, counts: Counts) -> Option<String> {
+    let all = counts.count(told);
+    let over = all.checked_sub(sick).filter(|over| *over > 0)?;
     let any_ended = told.iter().any(|incident| sign(incident) == Sign::Ended);
-    let (over, all) = (number(over as u64), number(streams.len() as u64));
+    let (over, all) = (number(over as u64), number(all as u64));
+    let unit = if counts == Counts::Streams { "路" } else { "项" };
     Some(match (phrases.language, any_ended) {
         (Language::En, false) => format!("{over} of {all} well again"),
         (Language::En, true) => format!("{over} of {all} over (well again or ended)"),
-        (Language::Zh, false) => format!("{all} 路中已恢复 {over} 路"),
-        (Language::Zh, true) => format!("{all} 路中已恢复或结束 {over} 路"),
+        (Language::Zh, false) => format!("{all} {unit}中已恢复 {over} {unit}"),
+        (Language::Zh, true) => format!("{all} {unit}中已恢复或结束 {over} {unit}"),
     })
 }
 
@@ -198,7 +246,12 @@ fn recovered(phrases: &Phrases<'_>, told: &[&Incident], sick: usize) -> Option<S
 fn common_address(open: &[&Incident]) -> Option<String> {
     let mut addresses = Vec::with_capacity(open.len());
     for incident in open {
-        addresses.push(incident.user_ip.as_deref()?.trim().parse::<IpAddr>().ok()?);
+        // Of something wider than a stream the incident knows the last pusher's alone.
+        let address = match &incident.key {
+            Key::UserIp { user_ip } => user_ip,
+            key => key.stream().and(incident.user_ip.as_deref())?,
+        };
+        addresses.push(address.trim().parse::<IpAddr>().ok()?);
     }
     let first = *addresses.first()?;
     if addresses.iter().all(|address| *address == first) {

@@ -4,19 +4,25 @@
 
 use serde_json::{Value, json};
 
+use super::clean::cut_end;
 use super::phrase::Phrases;
 use super::story::{Bounds, Story};
 use super::{DigestView, Notice, View, words};
 use crate::model::catalogue::Unit;
-use crate::model::{Catalogue, EventKind, Incident, Key, StreamName, Timestamp, Trouble};
+use crate::model::{Catalogue, EventKind, Incident, Key, Labels, Scope, StreamName, Timestamp, Trouble};
 
 /// A group's facts.
 ///
 /// `version` (1), `kind` (`incident`), `state` (`critical`, `warning`, `info`, `well`, `ended`), `summary`, `group`
-/// (number), `revision`, `stream` {`domain`, `path`, `id`, `full`}, `viewers`, `cause`, `fix` (empty when over),
+/// (number), `revision`, `stream` {`scope`, `domain`, `path`, `id`, `full`}, `viewers`, `cause`, `fix` (empty when over),
 /// and `incidents`, each: `id`, `rule`, `on`, `state`, `ended_by`, `severity`, `name`, `since`, `last_at`, `opened_at`,
 /// `resolved_at`, `reports`, `count`, `flaps`, `troubles` [{`type`, `name`, `text`, `said`, `count`, `last`, `worst`, `unit`}],
-/// `errcode`, `errmsg`, `push_duration_ms`, `session`, `user_ip`, `appid`, `stream`.
+/// `errcode`, `errmsg`, `push_duration_ms`, `session`, `user_ip`, `appid`, `stream`, `silence_ms` (a rule on silence),
+/// `distinct` {`of`, `number`}, `labels`, `annotations` (names to values; of each at most 32, values of at most 2,000
+/// characters), `ack` {`by`, `at`}, `muted_until`, `inhibited_by` (number of an incident).
+///
+/// `scope` is the `per` of the rule: `stream`, `session`, `app`, `domain`, `user_ip` or `all`; `null` for a group by
+/// other labels. `domain`, `path` and `id` are `null` where it is wider than that.
 #[must_use]
 pub fn facts(view: &View<'_>) -> Value {
     let phrases = view.phrases();
@@ -102,7 +108,23 @@ fn incident(incident: &Incident, phrases: &Phrases<'_>) -> Value {
         "session": incident.session,
         "user_ip": incident.user_ip,
         "appid": incident.appid,
+        "silence_ms": incident.silence,
+        "distinct": incident.distinct,
+        "labels": named(&incident.labels),
+        "annotations": named(&incident.annotations),
+        "ack": incident.ack.as_ref().map(|ack| json!({ "by": ack.by, "at": time(ack.at) })),
+        "muted_until": incident.muted_until.map(time),
+        "inhibited_by": incident.inhibited_by.map(|id| id.0),
     })
+}
+
+/// An operator's own names and values, as they are but for their length.
+fn named(labels: &Labels) -> Value {
+    const MOST: usize = 32;
+    const LONGEST: usize = 2_000;
+    let pairs = labels.iter().take(MOST);
+    let pairs = pairs.map(|(name, value)| (cut_end(name, LONGEST), Value::from(cut_end(value, LONGEST))));
+    Value::Object(pairs.collect())
 }
 
 fn trouble(trouble: &Trouble, phrases: &Phrases<'_>) -> Value {
@@ -126,5 +148,6 @@ fn trouble(trouble: &Trouble, phrases: &Phrases<'_>) -> Value {
 
 fn stream(key: &Key) -> Value {
     let id = key.stream().map(StreamName::stream);
-    json!({ "domain": key.domain(), "path": key.path(), "id": id, "full": key.to_string() })
+    let scope = key.scope().map(Scope::as_str);
+    json!({ "scope": scope, "domain": key.domain(), "path": key.path(), "id": id, "full": key.to_string() })
 }

@@ -8,8 +8,8 @@ use handlebars::{Path, PathSeg, Template};
 use serde_json::Value;
 
 /// Helpers that a template may use.
-const HELPERS: [&str; 15] =
-    ["if", "unless", "each", "with", "code", "eq", "ne", "gt", "gte", "lt", "lte", "and", "or", "not", "len"];
+const HELPERS: [&str; 16] =
+    ["if", "unless", "each", "with", "code", "link", "eq", "ne", "gt", "gte", "lt", "lte", "and", "or", "not", "len"];
 
 /// A mistake and where it stands, counted from 1.
 #[derive(Debug, PartialEq, Eq)]

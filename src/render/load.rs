@@ -216,6 +216,7 @@ fn trials(book: &Book, wording: Wording) -> Vec<Vec<Draft>> {
             sample::storm(312),
             sample::storm(1),
             sample::scattered(40),
+            sample::mixed(),
             sample::passed(sample::storm(312), Cause::Quiet),
             sample::passed(sample::scattered(40), Cause::Ended),
             Vec::new(),

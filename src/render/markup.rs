@@ -8,6 +8,8 @@ const SLACK_MOST: usize = 2_900;
 const TELEGRAM_MOST: usize = 4_096;
 /// WeCom counts UTF-8 bytes.
 const WECOM_MOST: usize = 4_096;
+/// A longer address is shown as text, not as a link; some platforms need it twice.
+const LONGEST_LINK: usize = 300;
 /// Our own bound where the platform names none, in characters.
 const OTHER_MOST: usize = 8_000;
 
@@ -16,7 +18,8 @@ const OTHER_MOST: usize = 8_000;
 pub fn escape(kind: ChannelKind, text: &str) -> String {
     match kind {
         ChannelKind::Slack => slack_text(text),
-        ChannelKind::Telegram => telegram(text),
+        // An @name in running text calls whoever has that name.
+        ChannelKind::Telegram => telegram(text).replace('@', "@\u{200b}"),
         ChannelKind::Wecom => text
             .chars()
             .map(|c| match c {
@@ -42,6 +45,46 @@ pub fn code(kind: ChannelKind, text: &str) -> String {
         ChannelKind::Wecom => format!("`{}`", text.chars().map(look_alike).collect::<String>()),
         ChannelKind::Webhook | ChannelKind::Console => quote(text),
     }
+}
+
+/// A link to a web address that shows the address. Whatever is no web address becomes [`code`].
+#[must_use]
+pub fn link(kind: ChannelKind, address: &str) -> String {
+    let Some(address) = web_address(address) else { return code(kind, address) };
+    match kind {
+        ChannelKind::Slack => format!("<{}>", address.replace('&', "&amp;")),
+        ChannelKind::Telegram => {
+            let address = telegram(&address);
+            format!("<a href=\"{address}\">{address}</a>")
+        }
+        ChannelKind::Wecom => format!("[{address}]({address})"),
+        ChannelKind::Webhook | ChannelKind::Console => address,
+    }
+}
+
+/// An http or https address in characters that no platform takes for anything else; `None` where the text is no such
+/// address, or longer than people can see through.
+#[must_use]
+pub fn web_address(text: &str) -> Option<String> {
+    const KEPT: &str = "-._~:/?#@!$&'+,;=%";
+    let (scheme, rest) = text.trim().split_once("://")?;
+    let scheme = ["http", "https"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))?;
+    let strange = |c: char| c.is_whitespace() || c.is_control();
+    if !rest.starts_with(|c: char| c.is_alphanumeric()) || rest.chars().any(strange) {
+        return None;
+    }
+    let mut address = format!("{scheme}://");
+    for c in rest.chars() {
+        if c.is_ascii_alphanumeric() || KEPT.contains(c) {
+            address.push(c);
+        } else {
+            c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| address.push_str(&format!("%{byte:02X}")));
+        }
+        if address.len() > LONGEST_LINK {
+            return None;
+        }
+    }
+    Some(address)
 }
 
 /// Foreign text among plain words: quoted unless it is a plain word itself.
@@ -227,10 +270,38 @@ mod tests {
         assert_eq!(escape(ChannelKind::Slack, evil), "&lt;!channel&gt; &amp; ˋxˋ \u{200b}*b\u{200b}* &lt;@U1&gt;");
         assert_eq!(escape(ChannelKind::Slack, "aac_adtstoasc"), "aac_adtstoasc");
         assert_eq!(escape(ChannelKind::Telegram, "a<b>\"'&"), "a&lt;b&gt;&quot;'&amp;");
+        assert_eq!(escape(ChannelKind::Telegram, "@all ops@example.com"), "@\u{200b}all ops@\u{200b}example.com");
         assert_eq!(code(ChannelKind::Telegram, "a<b"), "<code>a&lt;b</code>");
         assert_eq!(code(ChannelKind::Wecom, "<@all>`&lt;"), "`＜@all＞ˋ＆lt;`");
         assert_eq!(escape(ChannelKind::Wecom, "[t](u) **b**"), "［t］(u) ＊＊b＊＊");
         assert_eq!(defuse("@all <!here> http://evil.example"), "＠all ＜!here＞ http:／／evil.example");
+    }
+
+    #[test]
+    fn a_link_shows_where_it_leads_and_nothing_breaks_out_of_it() {
+        let runbook = "https://wiki.example.com/run_book?a=1&b=<x>|y";
+        let safe = "https://wiki.example.com/run_book?a=1&b=%3Cx%3E%7Cy";
+        assert_eq!(link(ChannelKind::Console, runbook), safe);
+        let escaped = safe.replace('&', "&amp;");
+        assert_eq!(link(ChannelKind::Slack, runbook), format!("<{escaped}>"));
+        assert_eq!(link(ChannelKind::Telegram, runbook), format!("<a href=\"{escaped}\">{escaped}</a>"));
+        let wecom = link(ChannelKind::Wecom, "https://h.example/a)[b](c`*\"");
+        let address = "https://h.example/a%29%5Bb%5D%28c%60%2A%22";
+        assert_eq!(wecom, format!("[{address}]({address})"));
+        assert_eq!(web_address("HTTPS://h.example/手册").unwrap(), "https://h.example/%E6%89%8B%E5%86%8C");
+        let long = format!("https://h.example/{}", "流".repeat(60));
+        for bad in [
+            "javascript:alert(1)",
+            "ftp://h.example",
+            "https://",
+            "https:///x",
+            "https://a b",
+            "http://\u{202e}x",
+            &long,
+        ] {
+            assert_eq!(web_address(bad), None, "{bad}");
+            assert_eq!(link(ChannelKind::Slack, bad), code(ChannelKind::Slack, bad), "{bad}");
+        }
     }
 
     #[test]

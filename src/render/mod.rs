@@ -19,6 +19,10 @@ pub mod words;
 
 mod phrase;
 
+mod title;
+
+mod own;
+
 mod story;
 
 mod digest;

@@ -120,7 +120,7 @@ impl NoticeStory {
                         Language::Zh => format!("目前已收到 {} 条推流异常回调。", words::number(*reports)),
                     },
                     pick(
-                        "Subscribe push start and push interruption in the callback template: without them rules on push_end and `grace` see nothing.",
+                        "Subscribe push start and push interruption in the callback template: without them rules on push_end, and grace, see nothing.",
                         "请在回调模板中订阅推流和断流回调，否则 push_end 规则和 grace 不起作用。",
                     ),
                 ],

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use super::words;
 use crate::model::catalogue::{Text, Unit};
 use crate::model::{
-    AbnormalType, Catalogue, Cause, EventKind, Incident, Language, Severity, State, Timestamp, Trouble,
+    AbnormalType, Catalogue, Cause, Distinct, EventKind, Incident, Language, Noun, Severity, State, Timestamp, Trouble,
 };
 
 /// What all phrases of a message share.
@@ -55,6 +55,9 @@ impl Phrases<'_> {
 
     /// The names of all that is wrong, what matters most first.
     pub(super) fn names(&self, incident: &Incident) -> Vec<String> {
+        if let Some(silence) = incident.silence {
+            return vec![self.silence(incident, silence)];
+        }
         let one = match incident.on {
             EventKind::PushError if !incident.troubles.is_empty() => {
                 return self.ranked(incident).iter().map(|trouble| self.text(trouble.kind).name).collect();
@@ -62,10 +65,89 @@ impl Phrases<'_> {
             EventKind::PushError => self.pick("push errors", "推流异常").to_owned(),
             EventKind::PushEnd => self.catalogue.stop(incident.errcode, self.language).name,
             EventKind::PushBegin => self.pick("push started", "推流开始").to_owned(),
-            EventKind::Unknown(code) => format!("{} {code}", self.pick("event type", "事件类型")),
-            kind => kind.name().replace('_', " "),
+            kind => self.kind(kind),
         };
         vec![one]
+    }
+
+    /// What a kind of callback is called.
+    fn kind(&self, kind: EventKind) -> String {
+        if let EventKind::Unknown(code) = kind {
+            return format!("{} {code}", self.pick("event type", "事件类型"));
+        }
+        match self.language {
+            Language::En => kind.name().replace('_', " "),
+            Language::Zh => chinese(kind).to_owned(),
+        }
+    }
+
+    /// What is missed: `no relay callbacks for 5 min`; once they are back, just what was missed.
+    fn silence(&self, incident: &Incident, silence: u64) -> String {
+        let kind = self.kind(incident.on);
+        let length = words::duration(Duration::from_millis(silence), self.language);
+        match (self.language, incident.state) {
+            (Language::En, State::Resolved) => format!("{kind} callbacks"),
+            (Language::Zh, State::Resolved) => format!("{kind}回调"),
+            (Language::En, _) => format!("no {kind} callbacks for {length}"),
+            (Language::Zh, _) => format!("已 {length}没有{kind}回调"),
+        }
+    }
+
+    /// `23 streams`.
+    pub(super) fn distinct(&self, distinct: Distinct) -> String {
+        let number = words::number(distinct.number);
+        let many = distinct.number != 1;
+        match (self.language, distinct.of) {
+            (Language::En, Noun::Stream) => format!("{number} stream{}", if many { "s" } else { "" }),
+            (Language::En, Noun::Session) => format!("{number} push{}", if many { "es" } else { "" }),
+            (Language::En, Noun::UserIp) => format!("{number} address{}", if many { "es" } else { "" }),
+            (Language::Zh, Noun::Stream) => format!("{number} 路流"),
+            (Language::Zh, Noun::Session) => format!("{number} 次推流"),
+            (Language::Zh, Noun::UserIp) => format!("{number} 个推流 IP"),
+        }
+    }
+
+    /// `23 streams in trouble: ` before what they have, or `, from 2 addresses` after it. Nothing is wrong with streams
+    /// that were recorded or began.
+    pub(super) fn together(&self, on: EventKind, distinct: Distinct, what: &str) -> String {
+        let sick = matches!(on, EventKind::PushError | EventKind::PushEnd | EventKind::RecordError);
+        let many = self.distinct(distinct);
+        match (self.language, distinct.of) {
+            (Language::En, Noun::Stream) if sick => format!("{many} in trouble: {what}"),
+            (Language::En, Noun::Stream) => format!("{many}: {what}"),
+            (Language::En, Noun::Session) => format!("{what}, in {many}"),
+            (Language::En, Noun::UserIp) => format!("{what}, from {many}"),
+            (Language::Zh, Noun::Stream) if sick => format!("{many}异常：{what}"),
+            (Language::Zh, Noun::Stream) => format!("{many}：{what}"),
+            (Language::Zh, Noun::Session) => format!("{what}，涉及 {many}"),
+            (Language::Zh, Noun::UserIp) => format!("{what}，来自 {many}"),
+        }
+    }
+
+    /// ` (23 streams)`.
+    pub(super) fn aside(&self, text: &str) -> String {
+        match self.language {
+            Language::En => format!(" ({text})"),
+            Language::Zh => format!("（{text}）"),
+        }
+    }
+
+    /// `muted until 14:30`, or `muted` where it has no end.
+    pub(super) fn muted(&self, until: Option<&str>) -> String {
+        match (self.language, until) {
+            (Language::En, Some(until)) => format!("muted until {until}"),
+            (Language::En, None) => "muted".to_owned(),
+            (Language::Zh, Some(until)) => format!("已静音至 {until}"),
+            (Language::Zh, None) => "已静音".to_owned(),
+        }
+    }
+
+    /// `part of #12`.
+    pub(super) fn part_of(&self, sources: &str) -> String {
+        match self.language {
+            Language::En => format!("part of {sources}"),
+            Language::Zh => format!("属于 {sources}"),
+        }
     }
 
     /// The catalogue's words for a type.
@@ -87,11 +169,15 @@ impl Phrases<'_> {
         Some(format!("{} {shown}", measure.unwrap_or(self.pick("worst", "最差"))))
     }
 
-    /// What it is and how bad: `video late, worst gap 3.0 s`.
+    /// What it is and how bad: `video late, worst gap 3.0 s`; where they are counted, first how many have it.
     pub(super) fn what(&self, incident: &Incident) -> String {
-        match self.worst(incident) {
+        let what = match self.worst(incident) {
             Some(worst) => format!("{}{}{worst}", self.name(incident), self.pick(", ", "，")),
             None => self.name(incident),
+        };
+        match incident.distinct {
+            Some(distinct) => self.together(incident.on, distinct, &what),
+            None => what,
         }
     }
 
@@ -181,6 +267,9 @@ impl Phrases<'_> {
     /// What is said of the end, before the span: `well again, was broken`.
     pub(super) fn ending(&self, incident: &Incident) -> &'static str {
         let down = incident.on == EventKind::PushEnd;
+        if incident.silence.is_some() {
+            return self.silence_ending(incident.cause);
+        }
         match (self.language, incident.cause) {
             (Language::En, Some(Cause::Reconnected)) if down => "live again, was down",
             (Language::Zh, Some(Cause::Reconnected)) if down => "已重新推流，断流时段",
@@ -202,6 +291,19 @@ impl Phrases<'_> {
             (Language::Zh, Some(Cause::NoWord)) => "一天没有消息，已关闭，异常时段",
             (Language::En, None) => "over, was broken",
             (Language::Zh, None) => "已结束，异常时段",
+        }
+    }
+
+    fn silence_ending(&self, cause: Option<Cause>) -> &'static str {
+        match (self.language, cause) {
+            (Language::En, Some(Cause::Heard)) => "heard again, was silent",
+            (Language::Zh, Some(Cause::Heard)) => "已恢复回调，静默时段",
+            (Language::En, Some(Cause::RuleRemoved)) => "no longer watched (rule removed), was silent",
+            (Language::Zh, Some(Cause::RuleRemoved)) => "规则已删除，不再监控，静默时段",
+            (Language::En, Some(Cause::NoWord)) => "no word for a day, closed, was silent",
+            (Language::Zh, Some(Cause::NoWord)) => "一天没有消息，已关闭，静默时段",
+            (Language::En, _) => "over, was silent",
+            (Language::Zh, _) => "已结束，静默时段",
         }
     }
 
@@ -237,10 +339,32 @@ pub(super) fn end(incident: &Incident) -> Timestamp {
     .max(incident.since)
 }
 
+/// What operators of the cloud call a kind of callback; the word of the rules where there is no other.
+fn chinese(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::PushEnd => "断流",
+        EventKind::PushBegin => "推流",
+        EventKind::Record => "录制",
+        EventKind::Screenshot => "截图",
+        EventKind::Relay => "拉流转推",
+        EventKind::AudioAudit => "音频审核",
+        EventKind::ImageAudit => "图片审核",
+        EventKind::PushError => "推流异常",
+        EventKind::Monitor => "监播",
+        EventKind::RecordStatus => "录制状态",
+        EventKind::Subtitle => "直播字幕",
+        EventKind::RecordError => "录制异常",
+        EventKind::Quality => "质量检测",
+        EventKind::Summary => "直播摘要",
+        EventKind::Highlight => "智能高光",
+        EventKind::Unknown(_) => kind.name(),
+    }
+}
+
 /// The sign of a state.
 pub(super) fn sign(incident: &Incident) -> super::Sign {
     match (incident.state, incident.cause) {
-        (State::Resolved, Some(Cause::Quiet | Cause::Reconnected)) => super::Sign::Well,
+        (State::Resolved, Some(Cause::Quiet | Cause::Reconnected | Cause::Heard)) => super::Sign::Well,
         (State::Resolved, _) => super::Sign::Ended,
         (State::Pending | State::Firing, _) => match incident.severity {
             Severity::Critical => super::Sign::Critical,

@@ -3,15 +3,19 @@
 use super::digest::DigestStory;
 use super::markup::quote;
 use super::notice::NoticeStory;
+use super::own::Acknowledged;
 use super::story::{Line, Story};
+use super::title;
 use crate::model::Language;
 
 /// The whole message of a group.
 pub(super) fn incident(story: &Story, language: Language) -> String {
     let label = Labels::of(language);
-    let mut lines = vec![story.summary(), label.with(label.viewers, &story.viewers)];
+    let own = &story.own;
+    let mut lines = vec![story.summary(), own.summary.clone(), own.description.clone()];
+    lines.push(label.with(label.viewers, &story.viewers));
     if story.several {
-        lines.extend(story.lines.iter().map(|line| row(line, false)));
+        lines.extend(story.lines.iter().map(row));
         if story.more > 0 {
             lines.push(label.more(&super::words::number(story.more as u64)));
         }
@@ -19,10 +23,16 @@ pub(super) fn incident(story: &Story, language: Language) -> String {
         lines.push(story.often.clone());
     }
     lines.push(story.quiet.clone());
+    lines.extend(story.standing.acks.iter().map(|ack| label.acknowledged(ack)));
+    lines.extend([&story.standing.muted, &story.standing.part_of].map(String::clone));
     lines.push(label.with(label.cause, &story.cause));
     lines.push(label.with(label.fix, &story.fix));
+    lines.extend(own.links.iter().map(|link| label.with(&link.name, &link.url)));
+    lines.extend(own.notes.iter().map(|note| label.with(&note.name, &note.value)));
     let address = if story.address.is_empty() { String::new() } else { format!(" · {}", quote(&story.address)) };
-    lines.push(label.with(label.place, &format!("{}{address}", quote(&story.full))));
+    if story.placed {
+        lines.push(label.with(label.place, &format!("{}{address}", quote(&story.full))));
+    }
     let said = if story.said.is_empty() { String::new() } else { quote(&story.said) };
     lines.push(dotted(&[&story.numbers, &quoted(&story.rules, &story.more_rules), &story.codes, &said]));
     joined(lines)
@@ -30,14 +40,14 @@ pub(super) fn incident(story: &Story, language: Language) -> String {
 
 /// A short reply.
 pub(super) fn note(story: &Story) -> String {
-    format!("{} {} — {} ({})", story.sign, quote(&story.stream), story.note, story.numbers)
+    format!("{} {} — {} ({})", story.sign, story.title(), story.note, story.numbers)
 }
 
 /// Many streams at once.
 pub(super) fn digest(story: &DigestStory, language: Language) -> String {
     let label = Labels::of(language);
     let mut lines = vec![story.summary(language), story.recovered.clone(), label.with(label.cause, &story.cause)];
-    lines.extend(story.worst.iter().map(|line| row(line, true)));
+    lines.extend(story.worst.iter().map(row));
     if !story.more.is_empty() {
         lines.push(label.more(&story.more));
     }
@@ -54,9 +64,10 @@ pub(super) fn notice(story: &NoticeStory) -> String {
     joined(lines)
 }
 
-fn row(line: &Line, named: bool) -> String {
-    let name = if named { format!("{} ", quote(&line.stream)) } else { String::new() };
-    format!("{} {name}#{} {} · {}", line.sign, line.id, line.what, line.often)
+fn row(line: &Line) -> String {
+    let title = format!("{} ", title::plain(line.about, line.named, &line.stream));
+    let whose = if line.whose { title.as_str() } else { "" };
+    format!("{} {whose}#{} {} · {}", line.sign, line.id, line.what, line.often)
 }
 
 fn quoted(names: &[String], more: &str) -> String {
@@ -100,6 +111,16 @@ impl Labels {
 
     fn with(&self, label: &str, text: &str) -> String {
         if text.is_empty() { String::new() } else { format!("{label}{}{text}", self.colon) }
+    }
+
+    fn acknowledged(&self, ack: &Acknowledged) -> String {
+        let (by, at) = (quote(&ack.by), &ack.at);
+        match (self.language, ack.which.as_str()) {
+            (Language::En, "") => format!("acknowledged by {by} at {at}"),
+            (Language::En, which) => format!("acknowledged by {by} at {at} ({which})"),
+            (Language::Zh, "") => format!("{by} 已于 {at} 确认"),
+            (Language::Zh, which) => format!("{by} 已于 {at} 确认（{which}）"),
+        }
     }
 
     fn more(&self, count: &str) -> String {

@@ -12,6 +12,8 @@ use crate::model::{
     Language, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble,
 };
 
+mod wide;
+
 /// The time of the samples: 2025-11-22T04:05:10Z, in the zone of their channels 12:05:10.
 pub const NOW: Timestamp = Timestamp(1_763_784_310_000);
 
@@ -50,7 +52,7 @@ pub fn channel(kind: ChannelKind, language: Language) -> Channel {
     }
 }
 
-/// One sample for each state that a message can be in.
+/// One sample for each state that a message can be in, and for each width of what it can be about.
 #[must_use]
 pub fn ordinary() -> Vec<Sample> {
     let late = || vec![trouble(6, 14, Some(3046.0)), trouble(7, 9, Some(3009.0))];
@@ -92,6 +94,9 @@ pub fn ordinary() -> Vec<Sample> {
         sample("no_word", vec![over(push_end(15), Cause::NoWord)]),
         sample("unknown_type", vec![push_error(16, "anything", vec![unknown])]),
     ]
+    .into_iter()
+    .chain(wide::samples())
+    .collect()
 }
 
 /// Names and texts that try to break out of a message.
@@ -112,6 +117,7 @@ pub fn hostile() -> Vec<Sample> {
     let mut samples = Vec::new();
     for text in texts {
         let name = StreamName::new(text, text, text);
+        let turn = samples.len();
         let dress = |incident: Incident| Incident {
             rule: text.into(),
             key: Key::Stream(name.clone()),
@@ -121,6 +127,7 @@ pub fn hostile() -> Vec<Sample> {
             appid: Some(text.into()),
             ..incident
         };
+        samples.extend(wide::hostile(text, turn));
         let odd = |kind| Trouble { text: Some(text.into()), ..trouble(kind, u64::MAX, Some(f64::MAX)) };
         let mut incidents = vec![
             dress(push_error(u64::MAX, "", (0..40).map(odd).collect())),
@@ -177,6 +184,14 @@ pub fn scattered(streams: u64) -> Vec<Incident> {
     (1..=streams).map(one).collect()
 }
 
+/// Incidents of different widths at once: streams, a domain, an address.
+#[must_use]
+pub fn mixed() -> Vec<Incident> {
+    let mut all = storm(3);
+    all.extend(wide::samples().into_iter().flat_map(|sample| sample.incidents).filter(Incident::is_firing));
+    all
+}
+
 /// One of each notice.
 #[must_use]
 pub fn notices() -> Vec<Notice> {
@@ -191,6 +206,8 @@ pub fn notices() -> Vec<Notice> {
         Notice::LastGoodRules { problems: problems() },
         Notice::Deaf { from: ago(400), to: NOW },
         Notice::DeadLetters { channel: ChannelName::new("<!channel>"), count: 3 },
+        Notice::OnlyPushErrors { reports: 120 },
+        Notice::LateCallbacks { median: 95_000 },
     ]
 }
 

@@ -3,11 +3,12 @@
 use serde::Serialize;
 
 use super::clean::{cut_end, short};
-use super::markup::quote;
+use super::own::{Own, Standing};
 use super::phrase::{Phrases, end, sign};
+use super::title::{self, Title, name};
 use super::{Sign, View};
-use crate::model::catalogue::joint_cause;
-use crate::model::{AbnormalType, EventKind, Incident, Key, State};
+use crate::model::catalogue::{Spread, joint_cause, spread_cause, spread_fix};
+use crate::model::{AbnormalType, Distinct, EventKind, Incident, Key, Noun, State};
 
 /// How long things may get, in characters, and how many lines. Tighter ones are tried when a platform's limit
 /// would be broken.
@@ -46,7 +47,14 @@ pub(super) struct Story {
     pub(super) severity: &'static str,
     /// WeCom's colour word.
     pub(super) color: &'static str,
+    /// Our own words before the name of what it is about, or in its place; empty for a stream.
+    pub(super) about: &'static str,
+    /// Whether `stream` is a name.
+    pub(super) named: bool,
+    /// The stream, or what else it is about.
     pub(super) stream: String,
+    /// Whether `full` says more than `stream`.
+    pub(super) placed: bool,
     pub(super) full: String,
     pub(super) domain: String,
     pub(super) path: String,
@@ -60,6 +68,12 @@ pub(super) struct Story {
     pub(super) viewers: String,
     pub(super) cause: String,
     pub(super) fix: String,
+    /// The rule's own words.
+    #[serde(flatten)]
+    pub(super) own: Own,
+    /// Acknowledged, muted, part of another.
+    #[serde(flatten)]
+    pub(super) standing: Standing,
     /// More than one incident: a line each in `lines`.
     pub(super) several: bool,
     pub(super) lines: Vec<Line>,
@@ -80,6 +94,12 @@ pub(super) struct Story {
 pub(super) struct Line {
     pub(super) sign: &'static str,
     pub(super) id: u64,
+    /// The message is about something wider: the line says what it is about itself.
+    pub(super) whose: bool,
+    /// As in [`Story`].
+    pub(super) about: &'static str,
+    /// As in [`Story`].
+    pub(super) named: bool,
     pub(super) stream: String,
     pub(super) rule: String,
     pub(super) severity: &'static str,
@@ -106,7 +126,10 @@ impl Story {
         }
         let severity = open.iter().map(|incident| incident.severity).max();
         let text = |text: String| cut_end(&super::clean::clean(&text), bounds.text);
-        let key = &view.group.key;
+        let key = subject(&view.group.key, &told);
+        let title = Title::of(key, bounds.name, &phrases);
+        let full = full(key, bounds.full, &phrases);
+        let of_stream = key.stream().is_some();
         let rules = distinct(told.iter().map(|incident| short(&incident.rule, bounds.name)));
         let (rules, more_rules) = capped(rules, bounds.lines);
         Story {
@@ -117,12 +140,17 @@ impl Story {
             ended: mark == Sign::Ended,
             severity: severity.map_or("", |severity| super::words::severity(severity, phrases.language)),
             color: mark.color(),
-            stream: name(&key.name(), bounds.name, &phrases),
-            full: full(key, bounds.full),
-            domain: name(key.domain().unwrap_or_default(), bounds.name, &phrases),
-            path: name(key.path().unwrap_or_default(), bounds.name, &phrases),
+            about: title.about,
+            named: title.named,
+            placed: title.named && full != title.name,
+            stream: title.name,
+            full,
+            domain: key.domain().map(|domain| name(domain, bounds.name, &phrases)).unwrap_or_default(),
+            path: key.path().map(|path| name(path, bounds.name, &phrases)).unwrap_or_default(),
+            // Of something wider it is only the last pusher's.
             address: told
                 .iter()
+                .filter(|_| of_stream)
                 .find_map(|incident| incident.user_ip.as_deref())
                 .map(|address| short(address, bounds.name))
                 .unwrap_or_default(),
@@ -133,8 +161,14 @@ impl Story {
             viewers: text(advice.viewers),
             cause: text(advice.cause),
             fix: text(advice.fix),
+            own: Own::of(lead, &phrases, bounds),
+            standing: Standing::of(&open, &phrases, bounds),
             several: told.len() > 1,
-            lines: told.iter().take(bounds.lines).map(|incident| Line::of(incident, &phrases, bounds)).collect(),
+            lines: told
+                .iter()
+                .take(bounds.lines)
+                .map(|incident| Line::of(incident, Some(key), &phrases, bounds))
+                .collect(),
             more: told.len().saturating_sub(bounds.lines),
             numbers: numbers(&told, bounds.lines),
             rules,
@@ -155,17 +189,26 @@ impl Story {
 
     /// The first line without markup.
     pub(super) fn summary(&self) -> String {
-        format!("{} {} — {}", self.sign, quote(&self.stream), self.headline)
+        format!("{} {} — {}", self.sign, self.title(), self.headline)
+    }
+
+    /// What it is about, among plain words.
+    pub(super) fn title(&self) -> String {
+        title::plain(self.about, self.named, &self.stream)
     }
 }
 
 impl Line {
-    /// The line of an incident.
-    pub(super) fn of(incident: &Incident, phrases: &Phrases<'_>, bounds: &Bounds) -> Line {
+    /// The line of an incident, in a message that is about `subject` or about many.
+    pub(super) fn of(incident: &Incident, subject: Option<&Key>, phrases: &Phrases<'_>, bounds: &Bounds) -> Line {
+        let title = Title::of(&incident.key, bounds.name, phrases);
         Line {
             sign: sign(incident).as_str(),
             id: incident.id.0,
-            stream: name(&incident.key.name(), bounds.name, phrases),
+            whose: subject.is_none_or(|subject| *subject != incident.key),
+            about: title.about,
+            named: title.named,
+            stream: title.name,
             rule: short(&incident.rule, bounds.name),
             severity: super::words::severity(incident.severity, phrases.language),
             what: cut_end(&super::clean::clean(&phrases.what(incident)), bounds.text.min(120)),
@@ -174,17 +217,21 @@ impl Line {
     }
 }
 
-/// A name, cut and never empty.
-pub(super) fn name(name: &str, most: usize, phrases: &Phrases<'_>) -> String {
-    match name {
-        "" => phrases.pick("(no name)", "(无名)").to_owned(),
-        name => short(name, most),
+/// What a message is about: its group's key, or, where that is wider, what all of its incidents share.
+fn subject<'k>(group: &'k Key, told: &[&'k Incident]) -> &'k Key {
+    match (group, told) {
+        (Key::Stream(_) | Key::Session { .. }, _) | (_, []) => group,
+        (_, [first, rest @ ..]) if rest.iter().all(|incident| incident.key == first.key) => &first.key,
+        _ => group,
     }
 }
 
 /// `domain/path/stream`, cut.
-pub(super) fn full(key: &Key, most: usize) -> String {
-    short(&key.to_string(), most)
+fn full(key: &Key, most: usize, phrases: &Phrases<'_>) -> String {
+    match key {
+        Key::All {} => Title::of(key, most, phrases).name,
+        key => short(&key.to_string(), most),
+    }
 }
 
 /// Different texts in their first order.
@@ -227,6 +274,9 @@ impl Advice {
     /// alone; an operator's own words for the leading trouble go before that.
     fn of(phrases: &Phrases<'_>, firing: &[&Incident]) -> Advice {
         let Some(lead) = firing.first() else { return Advice::default() };
+        if lead.silence.is_some() {
+            return Advice::on_silence(phrases);
+        }
         if lead.on == EventKind::PushEnd {
             let stop = phrases.catalogue.stop(lead.errcode, phrases.language);
             return Advice { viewers: stop.viewers, cause: stop.cause, fix: stop.fix };
@@ -247,15 +297,50 @@ impl Advice {
         }
         let mut advice = Advice { viewers: effects.join(phrases.pick("; ", "；")), cause: text.cause, fix: text.fix };
         let own = phrases.catalogue.own(*first);
-        if let Some(joint) = joint_cause(&kinds, phrases.language).filter(|joint| !joint.by_absence) {
+        // Seen together means: on one stream.
+        let one = title::streams(firing.iter().map(|incident| &incident.key)) == Some(1);
+        let joint = joint_cause(&kinds, phrases.language).filter(|joint| one && !joint.by_absence);
+        // What many have in common says more than what each of them has.
+        let better = match spread(lead) {
+            Some(spread) => Some((spread_cause(spread, phrases.language), spread_fix(spread, phrases.language))),
+            None => joint.map(|joint| (joint.cause, joint.fix)),
+        };
+        if let Some((cause, fix)) = better {
             if own.is_none_or(|own| own.cause.is_none()) {
-                advice.cause = joint.cause.to_owned();
+                advice.cause = cause.to_owned();
             }
             if own.is_none_or(|own| own.fix.is_none()) {
-                advice.fix = joint.fix.to_owned();
+                advice.fix = fix.to_owned();
             }
         }
         advice
+    }
+
+    /// Callbacks that do not come: nobody but the operator knows what they should have told.
+    fn on_silence(phrases: &Phrases<'_>) -> Advice {
+        Advice {
+            viewers: String::new(),
+            cause: phrases
+                .pick("what sends them has stopped, or they no longer reach us", "发起方已停止，或回调未能送达")
+                .to_owned(),
+            fix: phrases
+                .pick(
+                    "check that it still runs, then the callback template and its address in the console",
+                    "先确认任务仍在运行，再检查控制台的回调模板和回调地址",
+                )
+                .to_owned(),
+        }
+    }
+}
+
+/// How far a trouble of many is spread; `None` where it is one stream's own.
+fn spread(lead: &Incident) -> Option<Spread> {
+    let many = lead.distinct.is_some_and(|distinct| distinct.number > 1);
+    match &lead.key {
+        Key::UserIp { .. } if many => Some(Spread::Address),
+        Key::App { .. } | Key::Domain { .. } if many => Some(Spread::Domain),
+        Key::All {} if many => Some(Spread::Many),
+        _ => None,
     }
 }
 
@@ -279,6 +364,12 @@ fn headline(phrases: &Phrases<'_>, open: &[&Incident], firing: bool) -> String {
     let Some(lead) = open.first() else {
         return phrases.pick("nothing on record", "没有记录").to_owned();
     };
+    let together = title::streams(open.iter().map(|incident| &incident.key)).filter(|streams| *streams > 1);
+    if let (true, Some(streams)) = (firing, together) {
+        let all = Distinct { of: Noun::Stream, number: streams as u64 };
+        let names = distinct(open.iter().flat_map(|incident| phrases.names(incident)));
+        return phrases.together(lead.on, all, &phrases.join(&names));
+    }
     if firing {
         let more = match (open.len() - 1, phrases.language) {
             (0, _) => String::new(),
@@ -298,7 +389,9 @@ fn headline(phrases: &Phrases<'_>, open: &[&Incident], firing: bool) -> String {
         }
     }
     let (span, names) = (phrases.span(from, to), phrases.join(&names));
-    format!("{} {span}{}{names}", phrases.ending(lead), phrases.pick(": ", "："))
+    let many = lead.distinct.filter(|_| open.len() == 1);
+    let many = many.map(|distinct| phrases.aside(&phrases.distinct(distinct))).unwrap_or_default();
+    format!("{} {span}{}{names}{many}", phrases.ending(lead), phrases.pick(": ", "："))
 }
 
 /// A short reply: for what fires, how bad it is by now; for what is over, the headline.

@@ -86,6 +86,7 @@ fn digests() -> Vec<(&'static str, Vec<Incident>)> {
         ("all well again", sample::passed(sample::storm(312), Cause::Reconnected)),
         ("all ended", sample::passed(sample::storm(312), Cause::Ended)),
         ("nothing in common", sample::scattered(40)),
+        ("of all widths", sample::mixed()),
         ("empty", Vec::new()),
     ]
 }
@@ -155,7 +156,8 @@ fn accept(kind: ChannelKind, rendered: &Rendered) {
         match kind {
             ChannelKind::Slack => {
                 assert!(text.encode_utf16().count() <= 2_900);
-                assert!(!text.contains('<'), "{text}");
+                let links = text.matches("<https://h.example/").count();
+                assert_eq!(text.matches('<').count(), links, "{text}");
                 let ampersands = text.matches('&').count();
                 let entities =
                     ["&amp;", "&lt;", "&gt;"].iter().map(|entity| text.matches(entity).count()).sum::<usize>();
@@ -182,8 +184,8 @@ fn accept(kind: ChannelKind, rendered: &Rendered) {
     }
 }
 
-/// A stricter reading than the platform's, written apart from [`markup::check`]: only `b` and `code`, nested once,
-/// nothing inside `code`, and four entities.
+/// A stricter reading than the platform's, written apart from [`markup::check`]: only `b`, `code` and links to the
+/// samples' host, none inside another, and four entities.
 fn strict_html(text: &str) {
     let mut bare = text.to_owned();
     for entity in ["&amp;", "&lt;", "&gt;", "&quot;"] {
@@ -197,6 +199,10 @@ fn strict_html(text: &str) {
             "b" | "code" => {
                 assert!(open.is_empty(), "{text}");
                 open.push(tag.to_owned());
+            }
+            link if link.starts_with("a href=\"https://h.example/") && link.matches('"').count() == 2 => {
+                assert!(open.is_empty(), "{text}");
+                open.push("a".to_owned());
             }
             tag => assert_eq!(open.pop().as_deref(), tag.strip_prefix('/'), "{text}"),
         }
@@ -243,19 +249,33 @@ proptest! {
     #[test]
     fn no_text_of_the_cloud_breaks_a_message(
         texts in prop::collection::vec(nasty(), 6),
-        which in 0..12_usize,
+        which in 0..28_usize,
         values in prop::collection::vec((any::<u32>(), any::<u64>(), any::<f64>()), 0..6),
         times in prop::collection::vec(any::<i64>(), 4),
         repeat in 1..80_usize,
     ) {
         let mut sample = sample::ordinary().remove(which);
         let long = texts[2].repeat(repeat);
-        sample.group.key = Key::Stream(StreamName::new(&texts[0], &texts[1], &long));
+        let text = || std::sync::Arc::from(texts[0].as_str());
+        sample.group.key = match repeat % 5 {
+            0 => Key::UserIp { user_ip: text() },
+            1 => Key::Domain { domain: text() },
+            2 => Key::Labels { labels: [(texts[0].as_str().into(), long.as_str().into())].into() },
+            _ => Key::Stream(StreamName::new(&texts[0], &texts[1], &long)),
+        };
         let first = &mut sample.incidents[0];
         first.key = sample.group.key.clone();
         first.errmsg = Some(texts[3].clone().into());
         first.user_ip = Some(texts[4].clone().into());
         first.rule = texts[5].as_str().into();
+        first.annotations = std::sync::Arc::new(
+            [("summary", 0), ("description", 1), ("x", 2), (texts[5].as_str(), 3)]
+                .map(|(name, text)| (name.into(), texts[text].repeat(repeat).into()))
+                .into(),
+        );
+        first.labels = first.annotations.clone();
+        first.ack = Some(crate::model::Ack { by: texts[4].clone().into(), at: Timestamp(times[1]) });
+        first.muted_until = Some(Timestamp(times[2]));
         first.since = Timestamp(times[0]);
         first.last_at = Timestamp(times[1]);
         first.last_received = Timestamp(times[2]);
@@ -400,4 +420,82 @@ fn fewer_lines_come_before_a_cut() {
     sample.group.key = Key::Stream(StreamName::new("d", "p", &"<".repeat(900)));
     let text = renderer.incident(&view(&sample, &channel, &catalogue)).text;
     assert!(text.contains("… and ") && text.contains("*Do:*"), "{text}");
+}
+
+#[test]
+fn words_of_operators_and_names_of_authors_call_nobody() {
+    let (renderer, catalogue) = (Renderer::embedded(), Catalogue::default());
+    let evil = "@all <!channel> <@U1> <@all> [x](http://evil.example)";
+    let mut sample = sample::ordinary().remove(0);
+    let names = ["summary", "description", "phone"];
+    let words = names.map(|name| (name.into(), evil.into())).into();
+    let first = &mut sample.incidents[0];
+    first.annotations = std::sync::Arc::new(words);
+    first.ack = Some(crate::model::Ack { by: evil.into(), at: sample::NOW });
+    for language in Language::ALL {
+        let text = |kind| {
+            let channel = sample::channel(kind, language);
+            let rendered = renderer.incident(&view(&sample, &channel, &catalogue));
+            assert_eq!(rendered.template_error, None);
+            accept(kind, &rendered);
+            rendered.text
+        };
+        let slack = text(ChannelKind::Slack);
+        assert_eq!(slack.matches("&lt;!channel&gt;").count(), 4, "{slack}");
+        let telegram = text(ChannelKind::Telegram);
+        let outside: String = telegram.split("<code>").map(|part| part.rsplit("</code>").next().unwrap()).collect();
+        assert_eq!(outside.matches("@\u{200b}all").count(), 6, "{outside}");
+        assert!(!outside.contains("@a") && !outside.contains("@U"), "{outside}");
+        let wecom = text(ChannelKind::Wecom);
+        assert_eq!(wecom.matches("＜@all＞").count(), 4, "{wecom}");
+        assert_eq!(wecom.matches("［x］").count(), 3, "not a link outside code: {wecom}");
+    }
+}
+
+#[test]
+fn machines_are_told_of_width_labels_hands_and_silence() {
+    let (catalogue, channel) = (Catalogue::default(), sample::channel(ChannelKind::Webhook, Language::En));
+    let facts_of = |name: &str| {
+        let sample = sample::ordinary().into_iter().find(|sample| sample.name == name).unwrap();
+        facts(&view(&sample, &channel, &catalogue))
+    };
+    let domain = facts_of("domain");
+    let wanted = serde_json::json!({
+        "scope": "domain", "domain": "push.example.com", "path": null, "id": null, "full": "push.example.com",
+    });
+    assert_eq!((&domain["stream"], &domain["incidents"][0]["stream"]), (&wanted, &wanted));
+    assert_eq!(domain["incidents"][0]["distinct"], serde_json::json!({ "of": "stream", "number": 23 }));
+    assert_eq!(facts_of("address")["stream"]["scope"], "user_ip");
+    assert_eq!(facts_of("all")["stream"]["scope"], "all");
+    assert_eq!(facts_of("labels")["stream"]["scope"], serde_json::Value::Null);
+    assert_eq!(facts_of("silence")["incidents"][0]["silence_ms"], 300_000);
+    let own = &facts_of("own_words_well")["incidents"][0];
+    assert_eq!(own["labels"], serde_json::json!({ "team": "sports", "tier": "gold" }));
+    assert_eq!(own["annotations"]["runbook_url"], "https://wiki.example.com/run_book?a=1&b=2");
+    let held = &facts_of("in_hand")["incidents"][0];
+    assert_eq!((&held["ack"]["by"], &held["ack"]["at"]["ms"]), (&"ann".into(), &(sample::NOW.0 - 60_000).into()));
+    assert_eq!(held["muted_until"]["local"], "2025-11-22T13:05:10+08:00");
+    let part = facts_of("partly_in_hand");
+    let sources: Vec<_> = part["incidents"].as_array().unwrap().iter().map(|one| &one["inhibited_by"]).collect();
+    assert_eq!(sources, [&serde_json::Value::Null, &serde_json::Value::Null, &7.into()]);
+}
+
+#[test]
+fn a_digest_of_mixed_widths_counts_incidents_and_claims_nothing_in_common() {
+    let (catalogue, channel) = (Catalogue::default(), sample::channel(ChannelKind::Webhook, Language::En));
+    let told = |incidents: &[Incident]| {
+        digest_facts(&DigestView { incidents, channel: &channel, catalogue: &catalogue, now: sample::NOW })
+    };
+    let streams = told(&sample::storm(3));
+    assert_eq!((&streams["domain"], &streams["from"]), (&"push.example.com".into(), &"203.0.113.0/24".into()));
+    let wide = |key: Key| Incident { key, ..sample::storm(1).remove(0) };
+    let mut mixed = sample::storm(3);
+    mixed.push(wide(Key::All {}));
+    let mixed = told(&mixed);
+    assert_eq!((&mixed["domain"], &mixed["from"], &mixed["cause"]), (&"".into(), &"".into(), &"".into()));
+    assert!(mixed["summary"].as_str().unwrap().starts_with("🔴 4 incidents: video late"), "{mixed}");
+    let address = told(&[wide(Key::UserIp { user_ip: "203.0.113.9".into() }), sample::storm(1).remove(0)]);
+    assert_eq!(address["from"], "203.0.113.0/24", "the key's own address, not the last pusher's");
+    let domain = told(&[wide(Key::Domain { domain: "push.example.com".into() }), sample::storm(1).remove(0)]);
+    assert_eq!((&domain["domain"], &domain["from"]), (&"push.example.com".into(), &"".into()));
 }

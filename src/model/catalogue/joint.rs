@@ -22,6 +22,8 @@ pub enum Spread {
     Domain,
     /// Many domains and many addresses.
     Everywhere,
+    /// Nothing that is known of.
+    Many,
 }
 
 /// The cause that these abnormal types, seen together on one stream, point to. `None` where their own catalogue
@@ -62,8 +64,29 @@ pub fn spread_cause(spread: Spread, language: Language) -> &'static str {
             "something this domain's streams share: site, provider, or the cloud's ingest"
         }
         (Spread::Domain, Language::Zh) => "该域名下各路推流的共同环节：现场、运营商或云直播接入点",
+        (Spread::Many, Language::En) => "something these streams share: a site, a provider, or the cloud's ingest",
+        (Spread::Many, Language::Zh) => "这些推流的共同环节：现场、运营商或云直播接入点",
         (Spread::Everywhere, Language::En) => "many domains at once: more likely the cloud than your encoders",
         (Spread::Everywhere, Language::Zh) => "多个域名同时异常：更可能是云直播侧的问题，而不是推流端",
+    }
+}
+
+/// The first step with many sick streams that have this in common.
+#[must_use]
+pub fn spread_fix(spread: Spread, language: Language) -> &'static str {
+    match (spread, language) {
+        (Spread::Address, Language::En) => {
+            "measure that site's upload and restart its router; let half of its streams push over another line"
+        }
+        (Spread::Address, Language::Zh) => "测该现场的上行带宽并重启路由器；先把一半推流换到另一条线路",
+        (Spread::Domain | Spread::Many, Language::En) => {
+            "push one of the streams from another network: if it is well there, it is the site"
+        }
+        (Spread::Domain | Spread::Many, Language::Zh) => "换一个网络推其中一路：如果正常，就是现场或运营商的问题",
+        (Spread::Everywhere, Language::En) => {
+            "look at the cloud's status page and ask its support before anybody touches an encoder"
+        }
+        (Spread::Everywhere, Language::Zh) => "先看云直播状态页并联系云厂商支持，不要急着动推流端",
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{AbnormalType, Language, Severity};
 
 mod joint;
-pub use joint::{Joint, Spread, joint_cause, spread_cause};
+pub use joint::{Joint, Spread, joint_cause, spread_cause, spread_fix};
 
 mod stops;
 
