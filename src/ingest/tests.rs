@@ -63,7 +63,8 @@ fn with_key() -> Door {
 
 fn house(door: Door) -> House {
     let (journal, metrics, clock) = (Arc::<FakeJournal>::default(), Arc::new(Metrics::new()), Arc::new(Clock::start()));
-    let ingest = Arc::new(Ingest::new(watch::channel(Arc::new(door)).1, journal.clone(), clock.clone(), metrics.clone()));
+    let ingest =
+        Arc::new(Ingest::new(watch::channel(Arc::new(door)).1, journal.clone(), clock.clone(), metrics.clone()));
     let public: Box<dyn poem::endpoint::DynEndpoint<Output = Response>> =
         Box::new(poem::endpoint::ToDynEndpoint(endpoint(ingest)));
     House { journal, metrics, clock, client: TestClient::new(public) }

@@ -1,0 +1,1 @@
+//! The bot in this process, its files changed under it.
