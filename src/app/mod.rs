@@ -1,8 +1,11 @@
 //! Composition root: builds the rooms, starts them, stops them in reverse order; reload changes them while they run.
 
-mod channels;
+mod begin;
 mod files;
 mod kept;
+
+mod channels;
+mod lights;
 mod listing;
 mod reload;
 mod triggers;
@@ -26,18 +29,17 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::channels::{Channels, Lineup};
-use self::files::{Files, Loaded, NO_KEYS, Print, Wrong, WrongRules};
+use self::files::{Files, NO_KEYS};
 use self::kept::Kept;
-use self::reload::{Desk, InForce, Reins, Reloader};
-use crate::admin::{self, Admin, Banner, Mistake, Part, Readiness};
+use self::reload::{Desk, Reins, Reloader};
+use crate::admin::{self, Admin, Banner, Part, Readiness};
 use crate::clock::Clock;
-use crate::core::{Core, CoreError, Rooms, Rulebook, Warning};
+use crate::core::{Core, CoreError, Rooms, Rulebook};
 use crate::deliver::{self, Budgets, Console};
 use crate::ingest::{self, Ingest, Journal};
 use crate::listen::{self, Exempt, Limits};
 use crate::metrics::Metrics;
 use crate::model::{Door, NewEntry, Notice};
-use crate::render::Renderer;
 use crate::store::sqlite::{self, OpenError, Sqlite};
 use crate::store::{Appended, Shard, Store, StoreError};
 
@@ -161,8 +163,7 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     };
     let store = Sqlite::open(kept, Arc::clone(&clock), Arc::clone(&metrics))?;
     let kept = Kept::new(&*store);
-    let (begin, mistakes) = begin_with(read, print, &files, &kept).await?;
-    let in_force = InForce { since: clock.wall(), ..begin };
+    let (in_force, mistakes) = begin::begin_with(read, (print, clock.wall()), &files, &kept).await?;
     let rules = Arc::clone(&in_force.rules);
     if rules.door.keys.is_empty() {
         tracing::warn!("tencent.allow_unsigned: callbacks are taken from anybody who can reach this address");
@@ -219,7 +220,7 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     stage.1.spawn(async move { Ok(core.run(stop).await?) });
     let (stop, lights) = (stage.0.clone(), Arc::clone(&ready));
     stage.1.spawn(async move {
-        stop.run_until_cancelled(light_up(lights, caught_up, warnings)).await;
+        stop.run_until_cancelled(lights::light_up(lights, caught_up, warnings)).await;
         Ok(())
     });
 
@@ -326,42 +327,6 @@ fn dedup_horizon(door: &Door) -> Duration {
     door.max_validity + door.clock_skew + RETRIES
 }
 
-/// Shows on `/readyz` what the core learns.
-async fn light_up(
-    lights: Arc<Readiness>,
-    mut caught_up: watch::Receiver<bool>,
-    mut warnings: watch::Receiver<Vec<Warning>>,
-) {
-    if caught_up.wait_for(|yes| *yes).await.is_ok() {
-        lights.on(Part::Engine);
-    }
-    loop {
-        let shown = warnings.borrow_and_update().clone();
-        let mut banners = [(Banner::OnlyPushErrors, None), (Banner::LateCallbacks, None)];
-        for warning in shown {
-            match warning {
-                Warning::OnlyPushErrors { reports } => {
-                    let text =
-                        format!("{reports} push errors and no begin or end of any push: are those events subscribed?");
-                    banners[0].1 = Some(text);
-                }
-                Warning::LateCallbacks { median } => {
-                    banners[1].1 = Some(format!("half of the callbacks come later than {} s", median / 1000));
-                }
-            }
-        }
-        for (banner, text) in banners {
-            match text {
-                Some(text) => lights.show(banner, text),
-                None => lights.take_down(banner),
-            }
-        }
-        if warnings.changed().await.is_err() {
-            return std::future::pending().await;
-        }
-    }
-}
-
 /// How the first of these tasks ends; none of them should.
 async fn first_end(tasks: &mut JoinSet<Result<(), AppError>>) -> AppError {
     match tasks.join_next().await {
@@ -400,50 +365,4 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError
     let listener = TcpListener::bind(address).await.map_err(wrong)?;
     let bound = listener.local_addr().map_err(wrong)?;
     Ok((listener, bound))
-}
-
-/// What to begin with: the files as they are; if they are wrong and an earlier run left good rules, those and whatever
-/// else can be used, loudly, with the mistakes.
-async fn begin_with(
-    read: Result<Loaded, Wrong>,
-    print: Print,
-    files: &Files,
-    kept: &Kept,
-) -> Result<(InForce, Vec<Mistake>), AppError> {
-    let since = crate::model::Timestamp(0);
-    let wrong = match read {
-        Ok(Loaded { text, rules, renderer }) => {
-            kept.keep(&rules.hash, &text).await?;
-            let (rules, renderer) = (Arc::new(rules), Arc::new(renderer));
-            return Ok((InForce { rules, renderer, print: Some(print), since }, Vec::new()));
-        }
-        Err(Wrong { rules: Some(WrongRules::NoKeys), .. }) => return Err(AppError::NoKeys),
-        Err(wrong) => wrong,
-    };
-    let Some(last_good) = kept.last_good().await? else { return Err(wrong.into()) };
-    let usable = match wrong.rules {
-        None => files.load_rules().ok(),
-        Some(_) => files.compile(&last_good).ok().map(|rules| (rules, last_good)),
-    };
-    let Some((rules, text)) = usable else { return Err(wrong.into()) };
-    kept.keep(&rules.hash, &text).await?;
-    let renderer = Renderer::load(files.templates.folder()).unwrap_or_else(|_| Renderer::embedded());
-    let instead = match wrong.rules {
-        None => "the built-in templates",
-        Some(_) => "the last good rules",
-    };
-    tracing::error!("{wrong}\nUntil that is mended {instead} are in force");
-    let (rules, renderer) = (Arc::new(rules), Arc::new(renderer));
-    Ok((InForce { rules, renderer, print: None, since }, wrong.mistakes()))
-}
-
-impl From<Wrong> for AppError {
-    fn from(wrong: Wrong) -> AppError {
-        match wrong.rules {
-            Some(WrongRules::Unreadable(error)) => AppError::NoRules(wrong.file, error),
-            Some(WrongRules::NoKeys) => AppError::NoKeys,
-            Some(WrongRules::Mistaken(_)) => AppError::BadRules(wrong.to_string()),
-            None => AppError::BadTemplates(wrong.to_string()),
-        }
-    }
 }
