@@ -224,6 +224,7 @@ impl Core {
         stop: &CancellationToken,
     ) -> Result<(), CoreError> {
         self.engine.advance(at);
+        self.engine.flush();
         self.report();
         self.commit(stop).await?;
         let (store, lookback) = (Arc::clone(&self.rooms.store), Engine::lookback(&rules));
@@ -318,3 +319,6 @@ impl Counters {
         metrics.incidents(IncidentState::Firing, firing);
     }
 }
+
+#[cfg(test)]
+mod tests;
