@@ -11,9 +11,6 @@ mod reload;
 mod triggers;
 pub use files::Templates;
 
-#[cfg(test)]
-mod tests;
-
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,1 +1,0 @@
-//! The bot in this process, its files changed under it.
