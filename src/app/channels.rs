@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,9 @@ impl Lineup {
         Lineup { channels, catalogue: Arc::clone(&rules.catalogue), renderer }
     }
 }
+
+/// A lineup, and whom to tell that nobody begins anything by an earlier one any more.
+pub(super) type Change = (Lineup, oneshot::Sender<()>);
 
 /// All workers of the process.
 pub(super) struct Channels {
@@ -62,7 +65,7 @@ impl Channels {
     pub(super) async fn run(
         mut self,
         first: Lineup,
-        mut lineups: mpsc::Receiver<Lineup>,
+        mut changes: mpsc::Receiver<Change>,
         stop: CancellationToken,
     ) -> Result<(), AppError> {
         if stop.run_until_cancelled(self.announced.cancelled()).await.is_none() {
@@ -76,10 +79,12 @@ impl Channels {
         let result = loop {
             tokio::select! {
                 () = stop.cancelled() => break Ok(()),
-                Some(lineup) = lineups.recv() => {
+                Some((lineup, changed)) = changes.recv() => {
                     self.fill(&lineup, &mut posts, &mut tasks);
                     latest = self.context(&lineup);
                     self.clear(&latest, &mut posts, &mut tasks);
+                    // Whoever asked may have gone.
+                    let _ = changed.send(());
                 }
                 _ = caught_up.wait_for(|yes| *yes), if is_first => {
                     is_first = false;

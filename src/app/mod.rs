@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::channels::{Channels, Lineup};
+use self::channels::{Change, Channels, Lineup};
 use self::files::{Files, NO_KEYS};
 use self::kept::Kept;
 use self::reload::{Desk, Reins, Reloader};
@@ -301,7 +301,7 @@ impl App {
         rooms: &Rooms,
         first: Lineup,
         caught_up: watch::Receiver<bool>,
-    ) -> mpsc::Sender<Lineup> {
+    ) -> mpsc::Sender<Change> {
         let channels = Channels {
             rooms: rooms.clone(),
             reader: Arc::clone(&self.store) as _,
@@ -311,11 +311,11 @@ impl App {
             caught_up,
             announced: self.announced.clone(),
         };
-        let (lineups, lined_up) = mpsc::channel(1);
+        let (changes, changed) = mpsc::channel(1);
         let stage = self.stage();
         let stop = stage.0.clone();
-        stage.1.spawn(channels.run(first, lined_up, stop));
-        lineups
+        stage.1.spawn(channels.run(first, changed, stop));
+        changes
     }
 }
 

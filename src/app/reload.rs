@@ -11,8 +11,9 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
-use super::channels::Lineup;
+use super::channels::{Change, Lineup};
 use super::files::{Files, Loaded, Print, Wrong};
 use super::kept::Kept;
 use super::{dedup_horizon, listing};
@@ -82,7 +83,7 @@ pub(super) struct Reins {
     pub(super) ready: Arc<Readiness>,
     pub(super) door: watch::Sender<Arc<Door>>,
     pub(super) exempt: Exempt,
-    pub(super) lineups: mpsc::Sender<Lineup>,
+    pub(super) lineups: mpsc::Sender<Change>,
     pub(super) listing: watch::Sender<Value>,
     pub(super) in_force: watch::Receiver<Seq>,
 }
@@ -106,6 +107,8 @@ pub(super) struct Reloader {
     tried: Option<Print>,
     /// A change that has to stand still before it is tried.
     changing: Option<Print>,
+    /// Something has happened around the files since they were looked at.
+    is_stirred: bool,
     /// Refused contents that the channels were told about.
     told: Option<Print>,
 }
@@ -114,26 +117,28 @@ impl Reloader {
     /// With what the start has put in force; `tried` is what the files said then.
     pub(super) fn new(files: Files, reins: Reins, in_force: InForce, tried: Print) -> Reloader {
         reins.listing.send_replace(listing::list(&in_force.rules, &files.rules, in_force.since));
-        Reloader { files, reins, in_force, tried: Some(tried), changing: None, told: None }
+        Reloader { files, reins, in_force, tried: Some(tried), changing: None, is_stirred: false, told: None }
     }
 
     /// Follows orders, and the files, without end. May be dropped at any time: what is half done then is done by the
     /// next start.
     pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
-        let mut poll = tokio::time::interval(POLL);
-        poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut poll, mut settle) = (tokio::time::interval(POLL), tokio::time::interval(SETTLE));
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        settle.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let is_changing = self.changing.is_some();
+            let is_due = self.is_stirred || self.changing.is_some();
             tokio::select! {
                 Some(order) = orders.recv() => match order {
-                    Order::Look => self.look().await,
+                    Order::Look => self.is_stirred = true,
                     Order::Reload(answer) => {
                         let outcome = self.reload().await;
                         // Whoever asked may have gone.
                         answer.map(|answer| answer.send(outcome));
                     }
                 },
-                () = tokio::time::sleep(SETTLE), if is_changing => self.look().await,
+                // However much happens around them, the files are not looked at more often.
+                _ = settle.tick(), if is_due => self.look().await,
                 _ = poll.tick() => self.look().await,
             }
         }
@@ -141,6 +146,7 @@ impl Reloader {
 
     /// Reloads if the files say something new, and say the same for a while.
     async fn look(&mut self) {
+        self.is_stirred = false;
         let Some(print) = self.read(Files::print).await else { return };
         match (self.tried == Some(print), self.changing == Some(print)) {
             (true, _) => self.changing = None,
@@ -183,7 +189,7 @@ impl Reloader {
         let rules = &self.in_force.rules;
         // Even if nothing has changed: what a chat refuses is tried anew.
         let lineup = Lineup::new(rules, Arc::clone(&self.in_force.renderer));
-        self.reins.lineups.send(lineup).await.map_err(|_| StoreError::Closed)?;
+        self.reins.line_up(lineup).await?;
         self.in_force.print = Some(print);
         self.in_force.since = self.reins.rooms.clock.wall();
         self.told = None;
@@ -239,6 +245,13 @@ impl Reins {
         self.door.send_replace(Arc::new(rules.door.clone()));
         self.in_force.wait_for(|seq| *seq >= loaded).await.map_err(|_| StoreError::Closed)?;
         Ok(rules)
+    }
+
+    /// Other channels, or the same with other words; resolves once the workers before them begin nothing any more.
+    async fn line_up(&self, lineup: Lineup) -> Result<(), StoreError> {
+        let (changed, is_changed) = oneshot::channel();
+        self.lineups.send((lineup, changed)).await.map_err(|_| StoreError::Closed)?;
+        is_changed.await.map_err(|_| StoreError::Closed)
     }
 
     /// Has the channels of `defaults.notify` told.

@@ -1,9 +1,10 @@
 //! What makes the files be looked at: the file system's word, and SIGHUP. Looking again every few seconds whatever
 //! they say is the reloader's.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use notify::event::{AccessKind, AccessMode, EventKind};
+use notify::event::{AccessKind, AccessMode, Event, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -14,9 +15,10 @@ use super::reload::Order;
 /// Asks for a look whenever something happens around the files, for as long as the watcher is kept. `None` where the
 /// system does not let us: a change is then found a few seconds later.
 pub(super) fn watch(files: &Files, orders: mpsc::Sender<Order>) -> Option<RecommendedWatcher> {
-    let told = move |event: notify::Result<notify::Event>| {
+    let names = names(files);
+    let told = move |event: notify::Result<Event>| {
         // If so many orders wait already, one more look is not missed.
-        if event.is_ok_and(|event| may_matter(event.kind)) {
+        if event.is_ok_and(|event| may_matter(&event, &names)) {
             let _ = orders.try_send(Order::Look);
         }
     };
@@ -73,12 +75,24 @@ fn places(files: &Files) -> Vec<(PathBuf, RecursiveMode)> {
     places
 }
 
-/// Reading changes nothing, and we read each time we look.
-fn may_matter(kind: EventKind) -> bool {
-    match kind {
+/// What the files and the templates' folder are called.
+fn names(files: &Files) -> Vec<OsString> {
+    let true_place = files.rules.canonicalize().ok();
+    let places = [Some(files.rules.as_path()), true_place.as_deref(), files.templates.place()];
+    places.into_iter().flatten().filter_map(|place| Some(place.file_name()?.to_owned())).collect()
+}
+
+/// Reading changes nothing, and we read each time we look; nor do other files beside ours, a log for example.
+fn may_matter(event: &Event, names: &[OsString]) -> bool {
+    let is_change = match event.kind {
         EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
         _ => true,
-    }
+    };
+    // `..data` is what a ConfigMap swaps.
+    let is_ours = |part: &std::ffi::OsStr| {
+        names.iter().any(|name| name == part) || part.len() > 2 && part.to_string_lossy().starts_with("..")
+    };
+    is_change && (event.paths.is_empty() || event.paths.iter().any(|path| path.iter().any(is_ours)))
 }
 
 #[cfg(test)]
@@ -120,8 +134,13 @@ mod tests {
             tokio::time::timeout(Duration::from_secs(20), ordered.recv()).await.expect("noticed").unwrap();
         }
         drop(watcher);
-        assert!(!may_matter(EventKind::Access(AccessKind::Open(AccessMode::Any))));
-        assert!(!may_matter(EventKind::Access(AccessKind::Close(AccessMode::Read))));
+        let names = names(&files);
+        let matters = |kind, path: &str| may_matter(&Event::new(kind).add_path(folder.path().join(path)), &names);
+        let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        assert!(matters(written, "rules.yaml") && matters(written, "templates/en/slack/note.hbs"));
+        assert!(!matters(written, "log"));
+        assert!(!matters(EventKind::Access(AccessKind::Open(AccessMode::Any)), "rules.yaml"));
+        assert!(!matters(EventKind::Access(AccessKind::Close(AccessMode::Read)), "rules.yaml"));
     }
 
     #[test]

@@ -258,23 +258,43 @@ async fn channels_come_change_and_go_and_no_message_is_lost_or_doubled() {
         let (status, answer) = bot.order("/api/v1/reload").await;
         assert_eq!((status, &answer["channels"]), (200, &json!(channels.len())), "{answer}");
     };
-    report(&bot, KEY, "a").await;
-    reload(&[("hook", &one), ("added", &two)]).await;
-    report(&bot, KEY, "b").await;
-    reload(&[("hook", &three), ("added", &two)]).await;
-    report(&bot, KEY, "c").await;
-    reload(&[("added", &two)]).await;
-    report(&bot, KEY, "d").await;
     let heard = async |keeper: &Keeper, streams: &[&str]| {
         let wanted = streams.iter().map(|stream| (*stream).to_owned()).collect();
         let heard = keeper.wait_for(&wanted, PATIENCE).await;
         assert!(heard.keys().eq(wanted.iter()), "{heard:?} instead of {streams:?}");
         assert!(heard.values().all(|times| *times == 1), "{heard:?}");
     };
+    report(&bot, KEY, "a").await;
+    reload(&[("hook", &one), ("added", &two)]).await;
+    report(&bot, KEY, "b").await;
+    heard(&one, &["a", "b"]).await;
+    reload(&[("hook", &three), ("added", &two)]).await;
+    report(&bot, KEY, "c").await;
+    heard(&three, &["c"]).await;
+    reload(&[("added", &two)]).await;
+    report(&bot, KEY, "d").await;
     heard(&two, &["b", "c", "d"]).await;
     bot.stop();
     heard(&one, &["a", "b"]).await;
     heard(&three, &["c"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reloads_in_the_middle_of_sending_lose_no_row_and_send_none_twice() {
+    let (keeper, folder, bot) = house(GOP).await;
+    let streams: Vec<String> = (0..24).map(|number| format!("cam{number:02}")).collect();
+    for (number, stream) in streams.iter().enumerate() {
+        assert_eq!(report(&bot, KEY, stream).await, 200);
+        if number % 3 == 0 {
+            let changed = GOP.replace("types: [16]", &format!("types: [16], resolve_after: {}s", 100 + number));
+            save(folder.path(), &text(&keeper, &changed));
+            assert_eq!(bot.order("/api/v1/reload").await.0, 200);
+        }
+    }
+    let heard = keeper.wait_for(&streams.iter().cloned().collect(), PATIENCE).await;
+    assert!(heard.keys().eq(&streams), "{heard:?}");
+    bot.stop();
+    assert!(heard.values().all(|times| *times == 1), "{heard:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
