@@ -1,4 +1,4 @@
-//! The operators' door: `/healthz`, `/readyz` and `/metrics` behind a token where one is set.
+//! The operators' door: `/healthz`, `/readyz`, `/metrics` and the API, behind a token where one is set.
 //!
 //! It binds loopback unless told otherwise, and then [`guard`] demands a token.
 
@@ -13,7 +13,10 @@ use subtle::ConstantTimeEq;
 use crate::metrics::Metrics;
 
 mod ready;
-pub use ready::{Part, Readiness};
+pub use ready::{Banner, Part, Readiness};
+
+mod api;
+pub use api::{Mistake, NotReloaded, Reloaded, RulesDesk};
 
 /// What the operators' door serves, and to whom.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct Admin {
     pub ready: Arc<Readiness>,
     /// Demanded as `Authorization: Bearer …` on every path if set.
     pub token: Option<SecretString>,
+    /// What the API says about the rules, and orders.
+    pub rules: Arc<dyn RulesDesk>,
 }
 
 /// The door would be open to the network without a token.
@@ -54,18 +59,32 @@ impl Endpoint for Operators {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        Ok(self.0.answer(&request))
+        if !self.0.lets_in(&request) {
+            return Ok(Response::builder()
+                .status(StatusCode::UNAUTHORIZED)
+                .header(header::WWW_AUTHENTICATE, "Bearer")
+                .body(()));
+        }
+        if !request.uri().path().starts_with(api::ROOT) {
+            return Ok(self.0.answer(&request));
+        }
+        if is_led_by_another_site(&request) {
+            return Ok(api::error(StatusCode::FORBIDDEN, "a page of another site may not order anything here"));
+        }
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        Ok(api::answer(&self.0, &method, &uri).await)
     }
+}
+
+/// Whether a browser says that the page of another site makes it order something: on a loopback address there is no
+/// token that such a page would have to know.
+fn is_led_by_another_site(request: &Request) -> bool {
+    let reads = [Method::GET, Method::HEAD].contains(request.method());
+    !reads && request.header("sec-fetch-site").is_some_and(|site| !["same-origin", "none"].contains(&site))
 }
 
 impl Admin {
     fn answer(&self, request: &Request) -> Response {
-        if !self.lets_in(request) {
-            return Response::builder()
-                .status(StatusCode::UNAUTHORIZED)
-                .header(header::WWW_AUTHENTICATE, "Bearer")
-                .body(());
-        }
         let page: fn(&Admin, &Request) -> Response = match request.uri().path() {
             "/healthz" => |_, _| text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned()),
             "/readyz" => |admin, _| admin.readyz(),

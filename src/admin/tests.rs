@@ -10,7 +10,68 @@ fn admin(token: Option<&str>) -> Arc<Admin> {
         metrics: Arc::new(Metrics::new()),
         ready: Arc::new(Readiness::new()),
         token: token.map(|token| SecretString::from(token.to_owned())),
+        rules: Arc::new(FakeDesk),
     })
+}
+
+/// Refuses what it is asked to reload.
+#[derive(Debug)]
+struct FakeDesk;
+
+impl RulesDesk for FakeDesk {
+    fn list(&self) -> Value {
+        json!({ "items": [], "next": null })
+    }
+
+    fn reload(&self) -> futures_util::future::BoxFuture<'_, Result<Reloaded, NotReloaded>> {
+        let (file, message, hint) = ("rules.yaml".to_owned(), "unknown key `on2`".to_owned(), None);
+        Box::pin(async { Err(NotReloaded::Refused(vec![Mistake { file, line: 3, column: 5, message, hint }])) })
+    }
+}
+
+#[tokio::test]
+async fn the_api_answers_in_json_and_says_in_words_what_is_wrong() {
+    let client = TestClient::new(endpoint(admin(None)));
+    let json_of = async |response: TestResponse| -> Value {
+        response.assert_content_type("application/json");
+        serde_json::from_str(&response.0.into_body().into_string().await.unwrap()).unwrap()
+    };
+    let rules = client.get("/api/v1/rules").send().await;
+    rules.assert_status_is_ok();
+    assert_eq!(json_of(rules).await, json!({ "items": [], "next": null }));
+    let refused = client.post("/api/v1/reload").send().await;
+    refused.assert_status(StatusCode::UNPROCESSABLE_ENTITY);
+    let mistake = json!({ "file": "rules.yaml", "line": 3, "column": 5, "message": "unknown key `on2`", "hint": null });
+    assert_eq!(json_of(refused).await["mistakes"], json!([mistake]));
+    let wrong = client.get("/api/v1/reload").send().await;
+    wrong.assert_status(StatusCode::METHOD_NOT_ALLOWED);
+    wrong.assert_header("allow", "POST");
+    let nowhere = client.get("/api/v1/nowhere").send().await;
+    nowhere.assert_status(StatusCode::NOT_FOUND);
+    assert!(json_of(nowhere).await["error"].is_string());
+}
+
+#[tokio::test]
+async fn the_api_needs_the_token_and_takes_no_orders_from_the_page_of_another_site() {
+    let client = TestClient::new(endpoint(admin(Some("s3cret"))));
+    client.post("/api/v1/reload").send().await.assert_status(StatusCode::UNAUTHORIZED);
+    let order = || client.post("/api/v1/reload").header("authorization", "Bearer s3cret");
+    order().header("sec-fetch-site", "cross-site").send().await.assert_status(StatusCode::FORBIDDEN);
+    order().header("sec-fetch-site", "same-origin").send().await.assert_status(StatusCode::UNPROCESSABLE_ENTITY);
+    order().send().await.assert_status(StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn a_banner_is_shown_while_the_bot_is_ready_and_taken_down() {
+    let admin = admin(None);
+    Part::ALL.into_iter().for_each(|part| admin.ready.on(part));
+    admin.ready.show(Banner::Refused, "1 mistake".to_owned());
+    let response = get(&admin, "/readyz").await;
+    response.assert_status_is_ok();
+    let body: Value = serde_json::from_str(&response.0.into_body().into_string().await.unwrap()).unwrap();
+    assert_eq!(body["warnings"], json!({ "rules_refused": "1 mistake" }));
+    admin.ready.take_down(Banner::Refused);
+    assert!(admin.ready.to_json().get("warnings").is_none());
 }
 
 async fn get(admin: &Arc<Admin>, path: &str) -> TestResponse {

@@ -12,13 +12,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::{duration, size};
 use super::exit::{Exit, say};
 use crate::admin;
-use crate::app::{self, App, Settings};
+use crate::app::{self, App, HangUp, Settings, Templates};
 
 const EXAMPLES: &str = "Examples:
   pushwatch serve --config rules.yaml --data-dir /var/lib/pushwatch
   PUSHWATCH_ADMIN_TOKEN=… pushwatch serve --config rules.yaml --admin-listen 0.0.0.0:8081
 
 When it is ready it prints one line: ready listen=http://IP:PORT admin=http://IP:PORT
+Saving rules.yaml or a template, SIGHUP and POST /api/v1/reload put the files in force without a restart.
 SIGTERM and SIGINT end it: what is being sent is finished, the rest is kept for the next start.";
 
 /// Take callbacks, judge them by rules.yaml, and tell people
@@ -55,7 +56,8 @@ impl ServeArgs {
     fn into_settings(self) -> Settings {
         Settings {
             rules_file: self.config,
-            templates: templates_in(&self.templates),
+            templates: templates_of(self.templates),
+            hang_up: HangUp::Reloads,
             data_dir: self.data_dir,
             listen: self.listen,
             admin_listen: self.admin_listen,
@@ -67,9 +69,16 @@ impl ServeArgs {
 }
 
 /// The usual folder need not be there: then the built-in templates serve alone. One that was asked for must be.
+fn templates_of(folder: PathBuf) -> Templates {
+    match folder == Path::new("templates") {
+        true => Templates::PerhapsIn(folder),
+        false => Templates::In(folder),
+    }
+}
+
+/// The folder from which templates are to be read now, if any.
 pub(super) fn templates_in(folder: &Path) -> Option<PathBuf> {
-    let is_missing_default = folder == Path::new("templates") && !folder.exists();
-    (!is_missing_default).then(|| folder.to_owned())
+    templates_of(folder.to_owned()).folder().map(Path::to_owned)
 }
 
 /// Serves until a signal.

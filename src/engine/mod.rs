@@ -346,6 +346,18 @@ impl Engine {
         }
     }
 
+    /// Has the next [`Engine::take_changes`] write everything, also what could wait: an engine with other rules is to
+    /// go on from it, and a replay by those would not add the same.
+    pub fn flush(&mut self) {
+        self.dirty_incidents.extend(self.touched_at.keys());
+        for (key, cell) in &mut self.cells {
+            for (_, watch) in cell.watches.iter_mut().filter(|(_, watch)| watch.written < watch.last) {
+                watch.written = watch.last;
+                self.dirty_cells.insert(key.clone());
+            }
+        }
+    }
+
     /// Takes what has to be written, with the cursor it belongs to.
     pub fn take_changes(&mut self) -> EngineChanges {
         while let Some((at, id)) = self.touched.front().copied() {

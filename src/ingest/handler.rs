@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use super::body::{self, BodyError};
 use super::tally::Tally;
 use super::{Ingest, admit, sources};
-use crate::model::{CallbackOutcome, Event, EventKind, Input, NewEntry, StreamName};
+use crate::model::{CallbackOutcome, Door, Event, EventKind, Input, NewEntry, StreamName};
 use crate::store::{Appended, StoreError};
 
 /// Where the cloud posts to.
@@ -34,7 +34,8 @@ impl Endpoint for PublicDoor {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let ingest = &*self.ingest;
-        if !ingest.knows(request.uri().path()) {
+        let door = ingest.door();
+        if !knows(&door, request.uri().path()) {
             return Ok(StatusCode::NOT_FOUND.into());
         }
         if request.method() != Method::POST {
@@ -44,7 +45,7 @@ impl Endpoint for PublicDoor {
                 .finish());
         }
         let mut tally = Tally::begin(&ingest.metrics, ingest.clock.stopwatch());
-        let (outcome, response) = ingest.take(request, &mut tally).await;
+        let (outcome, response) = ingest.take(&door, request, &mut tally).await;
         tally.end(outcome);
         Ok(response)
     }
@@ -52,31 +53,41 @@ impl Endpoint for PublicDoor {
 
 type Answer = (CallbackOutcome, Response);
 
-impl Ingest {
-    /// The secret is compared in constant time; only its length shows.
-    fn knows(&self, path: &str) -> bool {
-        match (&self.door.path_secret, path.strip_prefix(PATH)) {
-            (None, Some(rest)) => rest.is_empty(),
-            (Some(secret), Some(rest)) => match rest.strip_prefix('/') {
-                Some(given) => given.as_bytes().ct_eq(secret.expose_secret().as_bytes()).into(),
-                None => false,
-            },
-            (_, None) => false,
-        }
+/// The secret is compared in constant time; only its length shows.
+fn knows(door: &Door, path: &str) -> bool {
+    match (&door.path_secret, path.strip_prefix(PATH)) {
+        (None, Some(rest)) => rest.is_empty(),
+        (Some(secret), Some(rest)) => match rest.strip_prefix('/') {
+            Some(given) => given.as_bytes().ct_eq(secret.expose_secret().as_bytes()).into(),
+            None => false,
+        },
+        (_, None) => false,
     }
+}
 
-    async fn take(&self, mut request: Request, tally: &mut Tally<'_>) -> Answer {
-        let caller = self.caller(&request);
-        if !sources::may_call(&self.door.sources, caller) {
+fn caller(door: &Door, request: &Request) -> Option<IpAddr> {
+    let peer = request.remote_addr().as_socket_addr()?.ip();
+    if door.trusted_proxies.is_empty() {
+        return Some(peer.to_canonical());
+    }
+    // A line that is not text hides what stands before it, as an entry that is no address does.
+    let lines = request.headers().get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or("?"));
+    Some(sources::caller(peer, lines, &door.trusted_proxies))
+}
+
+impl Ingest {
+    async fn take(&self, door: &Door, mut request: Request, tally: &mut Tally<'_>) -> Answer {
+        let caller = caller(door, &request);
+        if !sources::may_call(&door.sources, caller) {
             let why = "callbacks are not taken from this address";
             return self.refuse(caller, CallbackOutcome::Foreign, why);
         }
         let announced = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
-        let body = match body::read(request.take_body(), announced, self.door.max_body).await {
+        let body = match body::read(request.take_body(), announced, door.max_body).await {
             Ok(body) => body,
-            Err(error) => return self.refuse_body(caller, error),
+            Err(error) => return self.refuse_body(door, caller, error),
         };
-        let (event, body) = match admit(&self.door, &body, self.clock.wall()) {
+        let (event, body) = match admit(door, &body, self.clock.wall()) {
             Ok(admitted) => admitted,
             Err(refusal) => return self.refuse(caller, refusal.outcome(), &refusal.to_string()),
         };
@@ -88,24 +99,14 @@ impl Ingest {
         }
     }
 
-    fn caller(&self, request: &Request) -> Option<IpAddr> {
-        let peer = request.remote_addr().as_socket_addr()?.ip();
-        if self.door.trusted_proxies.is_empty() {
-            return Some(peer.to_canonical());
-        }
-        // A line that is not text hides what stands before it, as an entry that is no address does.
-        let lines = request.headers().get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or("?"));
-        Some(sources::caller(peer, lines, &self.door.trusted_proxies))
-    }
-
-    fn refuse_body(&self, caller: Option<IpAddr>, error: BodyError) -> Answer {
+    fn refuse_body(&self, door: &Door, caller: Option<IpAddr>, error: BodyError) -> Answer {
         let outcome = match error {
             BodyError::Oversized => CallbackOutcome::Oversized,
             BodyError::Slow => CallbackOutcome::Slow,
             BodyError::CutOff => CallbackOutcome::Malformed,
         };
         let why = match error {
-            BodyError::Oversized => format!("the body is larger than {} bytes", self.door.max_body),
+            BodyError::Oversized => format!("the body is larger than {} bytes", door.max_body),
             BodyError::Slow => format!("the body did not arrive within {} s", body::PATIENCE.as_secs()),
             BodyError::CutOff => "the body breaks off".to_owned(),
         };

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -41,7 +42,7 @@ pub trait Journal: Send + Sync {
 
 /// Everything the door needs.
 pub struct Ingest {
-    door: Arc<Door>,
+    door: watch::Receiver<Arc<Door>>,
     journal: Arc<dyn Journal>,
     clock: Arc<Clock>,
     metrics: Arc<Metrics>,
@@ -49,10 +50,20 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// A door with these settings that leads to this journal.
+    /// A door that leads to this journal. Each callback is judged by the settings as they are when it comes.
     #[must_use]
-    pub fn new(door: Arc<Door>, journal: Arc<dyn Journal>, clock: Arc<Clock>, metrics: Arc<Metrics>) -> Ingest {
+    pub fn new(
+        door: watch::Receiver<Arc<Door>>,
+        journal: Arc<dyn Journal>,
+        clock: Arc<Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Ingest {
         Ingest { door, journal, clock, metrics, refusals: tally::Refusals::default() }
+    }
+
+    /// The settings in force.
+    fn door(&self) -> Arc<Door> {
+        Arc::clone(&self.door.borrow())
     }
 }
 

@@ -9,6 +9,7 @@ use md5::{Digest, Md5};
 use poem::http::StatusCode;
 use poem::test::{TestClient, TestResponse};
 use poem::{Body, Response};
+use tokio::sync::watch;
 
 use super::{Ingest, Journal, endpoint};
 use crate::clock::Clock;
@@ -62,10 +63,27 @@ fn with_key() -> Door {
 
 fn house(door: Door) -> House {
     let (journal, metrics, clock) = (Arc::<FakeJournal>::default(), Arc::new(Metrics::new()), Arc::new(Clock::start()));
-    let ingest = Arc::new(Ingest::new(Arc::new(door), journal.clone(), clock.clone(), metrics.clone()));
+    let ingest =
+        Arc::new(Ingest::new(watch::channel(Arc::new(door)).1, journal.clone(), clock.clone(), metrics.clone()));
     let public: Box<dyn poem::endpoint::DynEndpoint<Output = Response>> =
         Box::new(poem::endpoint::ToDynEndpoint(endpoint(ingest)));
     House { journal, metrics, clock, client: TestClient::new(public) }
+}
+
+#[tokio::test]
+async fn each_callback_is_judged_by_the_door_as_it_is_when_it_comes() {
+    let (journal, metrics, clock) = (Arc::<FakeJournal>::default(), Arc::new(Metrics::new()), Arc::new(Clock::start()));
+    let (door, in_force) = watch::channel(Arc::new(with_key()));
+    let client = TestClient::new(endpoint(Arc::new(Ingest::new(in_force, journal, clock.clone(), metrics))));
+    let body = signed(PUSH_ERROR, clock.wall().secs() + 600);
+    client.post("/callback").body(body.clone()).send().await.assert_status(StatusCode::OK);
+    door.send_replace(Arc::new(Door { keys: vec!["another".into()], ..Door::default() }));
+    client.post("/callback").body(body.clone()).send().await.assert_status(StatusCode::FORBIDDEN);
+    door.send_replace(Arc::new(Door { keys: vec!["another".into(), KEY.into()], ..Door::default() }));
+    client.post("/callback").body(body.clone()).send().await.assert_status(StatusCode::OK);
+    door.send_replace(Arc::new(Door { path_secret: Some("s3cret".into()), ..with_key() }));
+    client.post("/callback").body(body.clone()).send().await.assert_status(StatusCode::NOT_FOUND);
+    client.post("/callback/s3cret").body(body).send().await.assert_status(StatusCode::OK);
 }
 
 impl House {
@@ -355,7 +373,7 @@ async fn over_a_socket_sources_are_judged_through_trusted_proxies() {
     let nets = |net: &str| vec![net.parse().unwrap()];
     let door = Door { sources: nets("192.0.2.0/24"), trusted_proxies: nets("127.0.0.0/8"), ..with_key() };
     let (journal, metrics, clock) = (Arc::<FakeJournal>::default(), Arc::new(Metrics::new()), Arc::new(Clock::start()));
-    let ingest = Arc::new(Ingest::new(Arc::new(door), journal, clock.clone(), metrics.clone()));
+    let ingest = Arc::new(Ingest::new(watch::channel(Arc::new(door)).1, journal, clock.clone(), metrics.clone()));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = tokio_util::sync::CancellationToken::new();

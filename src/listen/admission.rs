@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ipnet::IpNet;
-
-use super::Limits;
+use super::{Exempt, Limits};
 
 /// The counts of one listener.
 #[derive(Debug)]
@@ -14,7 +12,7 @@ pub(super) struct Admission {
     open: Arc<Mutex<Open>>,
     connections: usize,
     per_peer: usize,
-    exempt: Vec<IpNet>,
+    exempt: Exempt,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +42,7 @@ impl Admission {
     /// A place for a connection from this address, if there is one.
     pub(super) fn admit(&self, peer: IpAddr) -> Option<Place> {
         let peer = peer.to_canonical();
-        let exempt = self.exempt.iter().any(|net| net.contains(&peer));
+        let exempt = self.exempt.contains(&peer);
         let peer = (!exempt).then(|| household(peer));
         let mut open = lock(&self.open);
         if open.total >= self.connections {
@@ -97,8 +95,8 @@ mod tests {
     use super::*;
 
     fn admission(connections: usize, per_peer: usize, exempt: &[&str]) -> Admission {
-        let exempt = exempt.iter().map(|net| net.parse().unwrap()).collect();
-        Admission::new(&Limits { connections, per_peer, exempt, ..Limits::default() })
+        let exempt: Vec<_> = exempt.iter().map(|net| net.parse().unwrap()).collect();
+        Admission::new(&Limits { connections, per_peer, exempt: exempt.into(), ..Limits::default() })
     }
 
     fn at(address: &str) -> IpAddr {

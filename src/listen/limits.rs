@@ -1,5 +1,7 @@
 //! How much of time, memory and connections a listener spends on its callers.
 
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -23,7 +25,30 @@ pub struct Limits {
     /// Connections open at once from one address (one /64 of IPv6).
     pub per_peer: usize,
     /// Peers that `per_peer` does not bind: proxies in front of us.
-    pub exempt: Vec<IpNet>,
+    pub exempt: Exempt,
+}
+
+/// A list of networks that may change while the listener serves. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Exempt(Arc<RwLock<Vec<IpNet>>>);
+
+impl Exempt {
+    /// Puts another list in its place, for connections opened from now on.
+    pub fn set(&self, networks: Vec<IpNet>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = networks;
+    }
+
+    /// Whether an address is in one of the networks.
+    #[must_use]
+    pub fn contains(&self, address: &IpAddr) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().any(|network| network.contains(address))
+    }
+}
+
+impl From<Vec<IpNet>> for Exempt {
+    fn from(networks: Vec<IpNet>) -> Exempt {
+        Exempt(Arc::new(RwLock::new(networks)))
+    }
 }
 
 impl Default for Limits {
@@ -36,7 +61,7 @@ impl Default for Limits {
             head_bytes: 16 * 1024,
             connections: 4096,
             per_peer: 512,
-            exempt: Vec::new(),
+            exempt: Exempt::default(),
         }
     }
 }

@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 use crate::metrics::Metrics;
 use admission::{Admission, Place};
 
-pub use limits::Limits;
+pub use limits::{Exempt, Limits};
 
 /// After an accept failed for want of file descriptors or memory: trying again at once would only burn the processor.
 const BACK_OFF: Duration = Duration::from_millis(50);

@@ -142,8 +142,12 @@ async fn one_peer_gets_its_share_of_connections_and_the_rest_are_closed_and_coun
 
 #[tokio::test]
 async fn exempt_peers_are_bound_by_the_total() {
-    let limits =
-        Limits { per_peer: 1, connections: 2, exempt: vec!["127.0.0.0/8".parse().unwrap()], ..Limits::default() };
+    let limits = Limits {
+        per_peer: 1,
+        connections: 2,
+        exempt: vec!["127.0.0.0/8".parse().unwrap()].into(),
+        ..Limits::default()
+    };
     let server = Server::start(done(), limits).await;
     let (mut first, mut second) = (server.connect().await, server.connect().await);
     assert!(exchange(&mut first).await.is_some() && exchange(&mut second).await.is_some());

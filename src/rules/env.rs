@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Mistakes, quote};
 use super::document::{Kind, Node};
@@ -47,6 +47,20 @@ pub(super) fn resolve(node: &mut Node, sources: &Sources<'_>, out: &mut Mistakes
             Some(expanded) => *text = expanded,
             None => node.kind = Kind::Broken,
         },
+    }
+}
+
+/// Adds the secret files that a node and what is below it refer to; a path that can't be told is left out.
+pub(super) fn secret_files(node: &Node, sources: &Sources<'_>, files: &mut Vec<PathBuf>) {
+    if let Some(path) = secret_file(node) {
+        let path = expand(path, &node.span, sources.variable, &mut Mistakes::default());
+        files.extend(path.map(|path| sources.folder.join(path)));
+        return;
+    }
+    match &node.kind {
+        Kind::Null | Kind::Broken | Kind::Text { .. } => {}
+        Kind::Seq(items) => items.iter().for_each(|item| secret_files(item, sources, files)),
+        Kind::Map(entries) => entries.iter().for_each(|(_, value)| secret_files(value, sources, files)),
     }
 }
 

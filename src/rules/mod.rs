@@ -50,7 +50,7 @@ mod document;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
 
@@ -101,4 +101,20 @@ fn read(
         Some(rules) => Ok(rules),
         None => Err(mistakes.into_diagnostics(file_name, text, &secrets)),
     }
+}
+
+/// The secret files that a rules file refers to, so that a change of one can be noticed; of a text that is no YAML none.
+/// The parameters are those of [`load`].
+#[must_use]
+pub fn secret_files(text: &str, file_name: &str, env: &dyn Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    // Most name none, and this is asked every few seconds.
+    if text.len() <= document::MAX_BYTES
+        && text.contains("file")
+        && let Ok(root) = document::parse(text)
+    {
+        let folder = Path::new(file_name).parent().unwrap_or(Path::new(""));
+        env::secret_files(&root, &env::Sources { variable: env, folder }, &mut files);
+    }
+    files
 }

@@ -64,6 +64,13 @@ impl Bot {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
+    /// What an order to the admin API is answered.
+    #[allow(dead_code, reason = "the load bench shares this file and orders nothing")]
+    pub(crate) async fn order(&self, path: &str) -> (u16, serde_json::Value) {
+        let answer = client().post(format!("{}{path}", self.admin)).send().await.unwrap();
+        (answer.status().as_u16(), serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    }
+
     /// What is counted.
     pub(crate) async fn metrics(&self) -> String {
         self.admin("/metrics").await.1
@@ -91,7 +98,6 @@ impl Bot {
     }
 
     /// Its process.
-    #[allow(dead_code, reason = "for the load bench, which shares this file")]
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -7,5 +7,6 @@ mod bot;
 mod crash;
 mod docs;
 mod house;
+mod reload;
 mod rules;
 mod whole;

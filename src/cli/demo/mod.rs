@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::args::duration;
 use super::exit::{Exit, say};
 use super::serve::stop_signal;
-use crate::app::{self, App, Settings};
+use crate::app::{self, App, HangUp, Settings, Templates};
 use crate::config;
 use crate::metrics::Metrics;
 
@@ -104,7 +104,8 @@ fn settings(folder: &Path, rules_file: std::path::PathBuf) -> Settings {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Settings {
         rules_file,
-        templates: None,
+        templates: Templates::BuiltIn,
+        hang_up: HangUp::Ends,
         data_dir: folder.join("data"),
         listen: any_port,
         admin_listen: any_port,

@@ -105,6 +105,12 @@ impl Sqlite {
         self.shared.fatal.subscribe()
     }
 
+    /// From now on identities are remembered for at least so long; never for less than before, as what was let in
+    /// under longer-lived signatures may come again. Holds for every append that is asked for after this.
+    pub fn remember_for(&self, horizon: Duration) {
+        self.shared.widen_horizon(horizon);
+    }
+
     /// Keeps what waits, takes nothing more, and gives the data folder free.
     pub async fn close(&self) {
         self.shared.queue.close();

@@ -34,6 +34,11 @@ impl Seen {
         Seen { horizon, generations: VecDeque::new() }
     }
 
+    /// Remembers what it knows, and what comes, for at least so long.
+    pub(super) fn widen(&mut self, horizon: Duration) {
+        self.horizon = self.horizon.max(horizon);
+    }
+
     /// Whether an identity is known.
     pub(super) fn contains(&self, id: &EventId) -> bool {
         self.generations.iter().rev().any(|generation| generation.parts[part(id)].contains(id))
@@ -93,5 +98,18 @@ mod tests {
             }
         }
         assert!(seen.generations.len() <= GENERATIONS as usize + 2);
+    }
+
+    #[test]
+    fn a_horizon_that_grows_keeps_what_is_still_known() {
+        let mut seen = Seen::new(Duration::from_secs(60));
+        seen.insert(Timestamp::from_secs(0), id(0));
+        seen.widen(Duration::from_secs(600));
+        seen.widen(Duration::from_secs(1));
+        for second in 1..=600_u32 {
+            seen.insert(Timestamp::from_secs(second.into()), id(second));
+        }
+        seen.expire(Timestamp::from_secs(600));
+        assert!(seen.contains(&id(0)));
     }
 }

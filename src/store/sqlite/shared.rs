@@ -1,7 +1,9 @@
 //! What the writer thread and the callers share.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tracing::error;
@@ -28,6 +30,8 @@ pub(super) struct Shared {
     /// Why the process must end, once it must.
     pub(super) fatal: watch::Sender<Option<Arc<str>>>,
     pub(super) maps: Mutex<HashMap<&'static str, watch::Sender<u64>>>,
+    /// How long identities are remembered, ms. It only grows.
+    pub(super) horizon: AtomicU64,
 }
 
 impl Shared {
@@ -59,6 +63,16 @@ impl Shared {
     /// The version of a shared map.
     pub(super) fn watched(&self, map: &'static str) -> watch::Sender<u64> {
         lock(&self.maps).entry(map).or_insert_with(|| watch::Sender::new(0)).clone()
+    }
+
+    /// How long identities are remembered.
+    pub(super) fn horizon(&self) -> Duration {
+        Duration::from_millis(self.horizon.load(Ordering::Acquire))
+    }
+
+    /// They are to be remembered for at least so long.
+    pub(super) fn widen_horizon(&self, horizon: Duration) {
+        self.horizon.fetch_max(horizon.as_millis().try_into().unwrap_or(u64::MAX), Ordering::AcqRel);
     }
 
     /// Why the process must end, once it must.

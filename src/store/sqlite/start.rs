@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -174,6 +175,7 @@ impl Was {
             owned: watch::Sender::new(self.owned.clone()),
             fatal: watch::Sender::new(None),
             maps: std::sync::Mutex::default(),
+            horizon: AtomicU64::new(settings.dedup_horizon.as_millis().try_into().unwrap_or(u64::MAX)),
         }
     }
 }

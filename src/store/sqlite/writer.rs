@@ -61,6 +61,7 @@ impl Writer {
             let is_deaf = self.shared.tail.refused(self.shared.clock.steady()).is_some();
             let work = self.shared.queue.take(self.upkeep.wait(is_deaf));
             let is_closed = work.closed;
+            self.seen.widen(self.shared.horizon());
             self.turn(work);
             if is_closed {
                 break;
@@ -335,7 +336,7 @@ impl Writer {
     fn plan(&self, is_over: bool) -> Plan {
         let now = self.shared.clock.steady();
         let cursor = self.standing.get(&Shard::Engine).map_or_else(Cursor::default, |standing| standing.cursor);
-        let since = (cursor.at - self.lookback).min(now - self.settings.dedup_horizon);
+        let since = (cursor.at - self.lookback).min(now - self.shared.horizon());
         Plan {
             needed: Needed { cursor: cursor.seq, since },
             old: now - self.settings.retention,

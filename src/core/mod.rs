@@ -1,5 +1,14 @@
 //! The single-writer loop: entries in, engine steps, changes committed. No policy in it.
 
+mod duties;
+mod insist;
+
+mod rulebook;
+pub use rulebook::Rulebook;
+
+mod vitals;
+pub use vitals::Warning;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +17,12 @@ use prometheus_client::metrics::counter::Counter;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::duties::{Duties, journal};
+use self::insist::{RETRY, insist};
 use crate::clock::Clock;
 use crate::engine::{self, Engine};
 use crate::metrics::Metrics;
-use crate::model::{Cursor, EngineState, Entry, Input, NewEntry, RuleOutcome, Seq, State as IncidentState, Timestamp};
+use crate::model::{Cursor, EngineState, Entry, Input, RuleOutcome, Seq, State as IncidentState, Timestamp};
 use crate::rules::RuleSet;
 use crate::store::{self, Changes, Commit, Items, Lease, Opened, Shard, Store, StoreError};
 
@@ -25,14 +36,8 @@ const CURSOR_EVERY: Duration = Duration::from_millis(250);
 /// nobody listened.
 const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
-/// Nothing runs and nothing came: no need to look.
-const IDLE: Duration = Duration::from_secs(60);
-
-/// Pause before a failed commit or read is tried again.
-const RETRY: Duration = Duration::from_millis(200);
-
-/// Tries of a failing commit once we were told to stop.
-const LAST_TRIES: u32 = 5;
+/// Nothing runs and nothing came: the wall clock is looked at this often all the same.
+const IDLE: Duration = Duration::from_secs(5);
 
 /// Waits are no shorter: while the store can't take callbacks its time stands still, and what is due stays due.
 const SHORTEST_WAIT: Duration = Duration::from_millis(2);
@@ -45,8 +50,8 @@ const SHORTEST_GAP: Duration = Duration::from_secs(1);
 pub struct Rooms {
     /// Where everything is kept.
     pub store: Arc<dyn Store>,
-    /// The rules in force.
-    pub rules: Arc<RuleSet>,
+    /// The rules in force, and those before them.
+    pub rules: Arc<Rulebook>,
     /// The time.
     pub clock: Arc<Clock>,
     /// The counters.
@@ -56,11 +61,18 @@ pub struct Rooms {
 /// The engine on its shard.
 pub struct Core {
     rooms: Rooms,
+    /// What the engine judges by.
+    rules: Arc<RuleSet>,
     engine: Engine,
     /// What the engine goes on from, until it is loaded.
     opened: Option<(EngineState, Cursor)>,
     lease: Lease,
+    counters: Counters,
+    duties: Duties,
     caught_up: watch::Sender<bool>,
+    /// The last `RulesLoaded` that was taken in, not yet committed; and the last that was.
+    loaded: Option<Seq>,
+    in_force: watch::Sender<Seq>,
 }
 
 /// Why the core stopped before it was told to.
@@ -79,28 +91,58 @@ pub enum CoreError {
 
 impl Core {
     /// Opens the engine's shard and journals what has to stand before the first callback of this run: the gap in
-    /// which nobody listened, and which rules are in force. Callbacks may be taken as soon as this returns: keeping
-    /// them needs no engine.
+    /// which nobody listened, how the wall clock stands, and which rules are in force. Callbacks may be taken as soon
+    /// as this returns: keeping them needs no engine.
+    ///
+    /// What the last run kept and did not judge any more is judged by its rules, not by the present ones.
     ///
     /// # Errors
     /// [`CoreError`] if the shard can't be opened or the journal not be written.
     pub async fn open(rooms: Rooms) -> Result<Core, CoreError> {
-        let lookback = Engine::lookback(&rooms.rules);
-        let Opened { lease, cursor, state, last_alive } = rooms.store.open(Shard::Engine, lookback).await?;
-        let store::State::Engine(state) = state else { return Err(CoreError::Kind) };
+        let current = rooms.rules.current();
+        let lookback = Engine::lookback(&current);
+        let mut opened = take_over(&rooms, lookback).await?;
+        let last_alive = opened.last_alive;
+        let rules = engine::rules_in_force(&opened.state).map_or_else(|| current.clone(), |hash| rooms.rules.of(&hash));
+        if Engine::lookback(&rules) > lookback {
+            opened = take_over(&rooms, Engine::lookback(&rules)).await?;
+        }
         let now = rooms.clock.steady();
         if last_alive != Timestamp(0) && now.since(last_alive) >= SHORTEST_GAP {
             journal(&rooms, Input::Resumed { from: last_alive, to: now }).await?;
         }
-        journal(&rooms, Input::RulesLoaded { hash: rooms.rules.hash.as_str().into() }).await?;
-        let engine = Engine::new(Arc::clone(&rooms.rules));
-        Ok(Core { rooms, engine, opened: Some((state, cursor)), lease, caught_up: watch::Sender::new(false) })
+        let duties = Duties::begin(&rooms).await?;
+        journal(&rooms, Input::RulesLoaded { hash: current.hash.as_str().into() }).await?;
+        Ok(Core {
+            engine: Engine::new(Arc::clone(&rules)),
+            counters: Counters::new(&rules),
+            rooms,
+            rules,
+            opened: Some((opened.state, opened.cursor)),
+            lease: opened.lease,
+            duties,
+            caught_up: watch::Sender::new(false),
+            loaded: None,
+            in_force: watch::Sender::new(Seq(0)),
+        })
     }
 
     /// Turns true once the engine has caught up with the journal.
     #[must_use]
     pub fn caught_up(&self) -> watch::Receiver<bool> {
         self.caught_up.subscribe()
+    }
+
+    /// The place of the last [`Input::RulesLoaded`] whose rules are in force; all before it is committed.
+    #[must_use]
+    pub fn in_force(&self) -> watch::Receiver<Seq> {
+        self.in_force.subscribe()
+    }
+
+    /// What is wrong with the callbacks as a whole.
+    #[must_use]
+    pub fn warnings(&self) -> watch::Receiver<Vec<Warning>> {
+        self.duties.warnings.subscribe()
     }
 
     /// Runs until stopped: loads the state and warms the windows up, then takes entries in for ever. A failed commit
@@ -112,15 +154,14 @@ impl Core {
         if let Some((state, cursor)) = self.opened.take() {
             self.engine.load(state, cursor)?;
         }
-        let mut counters = Counters::new(&self.rooms.rules);
         let mut committed = self.engine.cursor();
         let store = Arc::clone(&self.rooms.store);
-        let lease = self.lease.clone();
         loop {
+            self.duties.see_to(&self.rooms).await;
             let wait = self.wait(committed.seq);
             let batch = tokio::select! {
                 () = stop.cancelled() => break,
-                batch = store.next(&lease, BATCH, wait) => batch,
+                batch = store.next(&self.lease, BATCH, wait) => batch,
             };
             let batch = match batch {
                 Ok(batch) => batch,
@@ -132,12 +173,13 @@ impl Core {
                 Err(error) => return Err(error.into()),
             };
             let Items::Journal(entries) = batch.items else { return Err(CoreError::Kind) };
-            for entry in &entries {
-                self.take(entry);
+            if let Some((at, rules)) = self.take_in(&entries) {
+                self.begin_anew(at, rules, &stop).await?;
+                committed = self.engine.cursor();
+                continue;
             }
             self.engine.advance(batch.watermark);
-            self.log();
-            counters.count(&mut self.engine, &self.rooms.metrics);
+            self.report();
             let cursor = self.engine.cursor();
             let since = cursor.at.since(committed.at);
             let stale = cursor.seq != committed.seq && since >= CURSOR_EVERY;
@@ -152,11 +194,54 @@ impl Core {
         self.commit(&stop).await
     }
 
-    fn take(&mut self, entry: &Entry) {
-        match entry.seq <= self.engine.cursor().seq {
-            true => self.engine.warm(entry),
-            false => self.engine.step(entry),
+    /// Takes entries in up to one that puts other rules in force: then says when that is, and which.
+    fn take_in(&mut self, entries: &[Entry]) -> Option<(Timestamp, Arc<RuleSet>)> {
+        for entry in entries {
+            if entry.seq <= self.engine.cursor().seq {
+                self.duties.recall(entry);
+                self.engine.warm(entry);
+                continue;
+            }
+            if let Input::RulesLoaded { hash } = &entry.input {
+                let rules = self.rooms.rules.of(hash);
+                if !Arc::ptr_eq(&rules, &self.rules) {
+                    return Some((entry.received_at, rules));
+                }
+                self.loaded = Some(entry.seq);
+            }
+            self.duties.see(entry);
+            self.engine.step(entry);
         }
+        None
+    }
+
+    /// Other rules from `at` on: a restart without one. What came before is judged and kept; a new engine takes the
+    /// state over, and the store hands out its windows and then the entry that brought the rules.
+    async fn begin_anew(
+        &mut self,
+        at: Timestamp,
+        rules: Arc<RuleSet>,
+        stop: &CancellationToken,
+    ) -> Result<(), CoreError> {
+        self.engine.advance(at);
+        self.engine.flush();
+        self.report();
+        self.commit(stop).await?;
+        let (store, lookback) = (Arc::clone(&self.rooms.store), Engine::lookback(&rules));
+        let opened = insist("opening the engine's shard", stop, || store.open(Shard::Engine, lookback)).await?;
+        let store::State::Engine(state) = opened.state else { return Err(CoreError::Kind) };
+        self.lease = opened.lease;
+        self.engine = Engine::new(Arc::clone(&rules));
+        self.engine.load(state, opened.cursor)?;
+        self.counters = Counters::new(&rules);
+        self.rules = rules;
+        Ok(())
+    }
+
+    /// Logs and counts what the engine did.
+    fn report(&mut self) {
+        self.log();
+        self.counters.count(&mut self.engine, &self.rooms.metrics);
     }
 
     fn log(&mut self) {
@@ -184,35 +269,32 @@ impl Core {
     }
 
     /// Commits, again and again if need be: what was decided is kept before anything else is.
-    ///
-    /// Once stopped it is tried a few times more: the journal has all that led to it, and the next start decides the
-    /// same again.
     async fn commit(&mut self, stop: &CancellationToken) -> Result<(), CoreError> {
         let changes = Changes::Engine(self.engine.take_changes());
         let commit = Commit { cursor: self.engine.cursor(), changes };
-        let mut last_tries = LAST_TRIES;
-        loop {
-            match self.rooms.store.commit(&self.lease, commit.clone()).await {
-                Ok(()) => return Ok(()),
-                Err(StoreError::Overloaded(why) | StoreError::Failed(why)) => {
-                    tracing::error!(%why, "a commit failed and is tried again; nothing is decided until it goes through");
-                    if stop.is_cancelled() {
-                        last_tries -= 1;
-                    }
-                    if last_tries == 0 {
-                        return Err(StoreError::Failed(why).into());
-                    }
-                    tokio::time::sleep(RETRY).await;
-                }
-                Err(error @ (StoreError::Fenced(_) | StoreError::Closed)) => return Err(error.into()),
-            }
+        let (store, lease) = (&self.rooms.store, &self.lease);
+        insist("a commit", stop, || store.commit(lease, commit.clone())).await?;
+        if let Some(loaded) = self.loaded.take() {
+            self.in_force.send_replace(loaded);
         }
+        Ok(())
     }
 }
 
-async fn journal(rooms: &Rooms, input: Input) -> Result<(), StoreError> {
-    let entry = NewEntry { input, body: bytes::Bytes::new() };
-    rooms.store.append(&Shard::Engine, entry).await.map(|_| ())
+/// The engine's shard as it was kept.
+struct Kept {
+    lease: Lease,
+    cursor: Cursor,
+    state: EngineState,
+    last_alive: Timestamp,
+}
+
+async fn take_over(rooms: &Rooms, lookback: Duration) -> Result<Kept, CoreError> {
+    let Opened { lease, cursor, state, last_alive } = rooms.store.open(Shard::Engine, lookback).await?;
+    match state {
+        store::State::Engine(state) => Ok(Kept { lease, cursor, state, last_alive }),
+        store::State::Channel(_) => Err(CoreError::Kind),
+    }
 }
 
 /// The counters of rule outcomes, looked up once.
@@ -237,3 +319,6 @@ impl Counters {
         metrics.incidents(IncidentState::Firing, firing);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,15 @@
-//! Composition root: builds the rooms, starts them, stops them in reverse order.
+//! Composition root: builds the rooms, starts them, stops them in reverse order; reload changes them while they run.
+
+mod begin;
+mod files;
+mod kept;
+
+mod channels;
+mod lights;
+mod listing;
+mod reload;
+mod triggers;
+pub use files::Templates;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -10,25 +21,27 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{self, Admin, Part, Readiness};
+use self::channels::{Change, Channels, Lineup};
+use self::files::{Files, NO_KEYS};
+use self::kept::Kept;
+use self::reload::{Desk, Reins, Reloader};
+use crate::admin::{self, Admin, Banner, Part, Readiness};
 use crate::clock::Clock;
-use crate::config;
-use crate::core::{Core, CoreError, Rooms};
+use crate::core::{Core, CoreError, Rooms, Rulebook};
 use crate::deliver::{self, Budgets, Console};
 use crate::ingest::{self, Ingest, Journal};
-use crate::listen::{self, Limits};
+use crate::listen::{self, Exempt, Limits};
 use crate::metrics::Metrics;
-use crate::model::{Channel, ChannelName, Door, NewEntry};
-use crate::render::Renderer;
-use crate::rules::{self, RuleSet};
+use crate::model::{Door, NewEntry, Notice};
 use crate::store::sqlite::{self, OpenError, Sqlite};
 use crate::store::{Appended, Shard, Store, StoreError};
 
-/// Table and key under which the last good text of the rules is kept.
-const RULES: (&str, &str) = ("rules", "last_good");
+/// Orders that may wait for the reloader: each is an operator's, or says that something changed.
+const ORDERS: usize = 16;
 
 /// Beyond the time a signature lives, a callback may be repeated for this long: 12 retries a minute apart, and some.
 const RETRIES: Duration = Duration::from_secs(20 * 60);
@@ -41,8 +54,10 @@ const LONGEST_VALIDITY: Duration = Duration::from_secs(24 * 3600);
 pub struct Settings {
     /// rules.yaml.
     pub rules_file: PathBuf,
-    /// Folder of the operator's own templates.
-    pub templates: Option<PathBuf>,
+    /// The operator's own templates.
+    pub templates: Templates,
+    /// What the end of a terminal, or an operator's SIGHUP, does.
+    pub hang_up: HangUp,
     /// Folder for everything that must survive a restart.
     pub data_dir: PathBuf,
     /// The callback door.
@@ -55,6 +70,15 @@ pub struct Settings {
     pub retention: Duration,
     /// How large the journal may grow.
     pub max_bytes: u64,
+}
+
+/// What SIGHUP does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HangUp {
+    /// It has the files read anew.
+    Reloads,
+    /// It ends the process, as it does where nobody listens for it.
+    Ends,
 }
 
 /// Why the bot could not start, or had to end.
@@ -70,12 +94,11 @@ pub enum AppError {
     #[error("{0}")]
     BadTemplates(String),
     /// Anybody could send callbacks.
-    #[error(
-        "no callback key is set, so anybody could send callbacks. Set the key of your callback template (Tencent Cloud \
-         console: Live > Event Center > Live Callback) in the variable that tencent.keys names, TENCENT_CALLBACK_KEY in \
-         the shipped rules.yaml; or say tencent.allow_unsigned: true if only the cloud can reach this address"
-    )]
+    #[error("{NO_KEYS}")]
     NoKeys,
+    /// SIGHUP can't be listened for.
+    #[error("can't listen for SIGHUP: {0}")]
+    Signal(std::io::Error),
     /// The data folder can't be used.
     #[error(transparent)]
     Folder(#[from] OpenError),
@@ -116,29 +139,38 @@ pub struct App {
 /// # Errors
 /// [`AppError`]: what is missing or wrong, in words for operators.
 pub async fn start(settings: Settings) -> Result<App, AppError> {
+    let (orders, ordered) = mpsc::channel(ORDERS);
+    let hang_up = match settings.hang_up {
+        HangUp::Reloads => Some(triggers::hang_up(orders.clone()).map_err(AppError::Signal)?),
+        HangUp::Ends => None,
+    };
     let clock = Arc::new(Clock::start());
     let metrics = Arc::new(Metrics::new());
     let ready = Arc::new(Readiness::new());
-    let renderer = Renderer::load(settings.templates.as_deref()).map_err(|problems| {
-        AppError::BadTemplates(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-    })?;
-
-    let written = read_rules(&settings.rules_file);
+    let files = Files { rules: settings.rules_file, templates: settings.templates };
+    let (print, read) = (files.print(), files.load());
     // Broken rules: the last good ones are in the store, and may let signatures live as long as any may.
     let longest = || Door { max_validity: LONGEST_VALIDITY, ..Door::default() };
-    let door = written.as_ref().map_or_else(|_| longest(), |(set, _)| set.door.clone());
+    let door = read.as_ref().map_or_else(|_| longest(), |loaded| loaded.rules.door.clone());
     let kept = sqlite::Settings {
         retention: settings.retention,
         max_bytes: settings.max_bytes,
-        dedup_horizon: door.max_validity + door.clock_skew + RETRIES,
+        dedup_horizon: dedup_horizon(&door),
         ..sqlite::Settings::new(&settings.data_dir)
     };
     let store = Sqlite::open(kept, Arc::clone(&clock), Arc::clone(&metrics))?;
-    let rules = Arc::new(choose_rules(written, &*store, &ready, &metrics).await?);
+    let kept = Kept::new(&*store);
+    let (in_force, mistakes) = begin::begin_with(read, (print, clock.wall()), &files, &kept).await?;
+    let rules = Arc::clone(&in_force.rules);
     if rules.door.keys.is_empty() {
         tracing::warn!("tencent.allow_unsigned: callbacks are taken from anybody who can reach this address");
     }
-    metrics.rules_loaded(clock.wall().0 as f64 / 1000.0);
+    if !mistakes.is_empty() {
+        metrics.reload_failed();
+        ready.show(Banner::Refused, reload::banner(&mistakes, in_force.since, in_force.since, &rules));
+    }
+    ready.on(Part::Rules);
+    metrics.rules_loaded(in_force.since.0 as f64 / 1000.0);
 
     let (public, listen) = bind(settings.listen).await?;
     let (operators, admin) = bind(settings.admin_listen).await?;
@@ -151,11 +183,14 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
         stages: Vec::new(),
     };
 
+    let (listing, listed) = watch::channel(listing::list(&rules, &files.rules, in_force.since));
+    let desk = Desk { orders: orders.clone(), listing: listed };
     let stage = app.stage();
     let door = Arc::new(admin::endpoint(Arc::new(Admin {
         metrics: Arc::clone(&metrics),
         ready: Arc::clone(&ready),
         token: settings.admin_token,
+        rules: Arc::new(desk),
     })));
     let serve = listen::serve(operators, door, Limits::default(), Arc::clone(&metrics), stage.0.clone());
     stage.1.spawn(async move {
@@ -163,33 +198,60 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
         Ok(())
     });
 
+    let compile = {
+        let files = files.clone();
+        move |text: &str| files.compile(text).ok()
+    };
     let rooms = Rooms {
         store: Arc::clone(&store) as Arc<dyn Store>,
-        rules: Arc::clone(&rules),
+        rules: Arc::new(Rulebook::new(Arc::clone(&rules), kept.texts().await?, compile)),
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
     };
-    app.start_channels(&rooms, renderer);
-    let core = Core::open(rooms).await?;
+    let core = Core::open(rooms.clone()).await?;
     ready.on(Part::Store);
-    let mut caught_up = core.caught_up();
-    let light = Arc::clone(&ready);
+    let lineups = app.start_channels(&rooms, Lineup::new(&rules, Arc::clone(&in_force.renderer)), core.caught_up());
+    let (caught_up, warnings, came_in_force) = (core.caught_up(), core.warnings(), core.in_force());
     let stage = app.stage();
     let stop = stage.0.clone();
     stage.1.spawn(async move { Ok(core.run(stop).await?) });
+    let (stop, lights) = (stage.0.clone(), Arc::clone(&ready));
+    stage.1.spawn(async move {
+        stop.run_until_cancelled(lights::light_up(lights, caught_up, warnings)).await;
+        Ok(())
+    });
+
+    let exempt = Exempt::from(rules.door.trusted_proxies.clone());
+    let (door, open_door) = watch::channel(Arc::new(rules.door.clone()));
+    let reins = Reins {
+        rooms,
+        store: Arc::clone(&store),
+        kept,
+        ready: Arc::clone(&ready),
+        door,
+        exempt: exempt.clone(),
+        lineups,
+        listing,
+        in_force: came_in_force,
+    };
+    if !mistakes.is_empty() {
+        reins.notice(Notice::LastGoodRules { problems: reload::problems(&mistakes) }).await?;
+    }
+    let watcher = triggers::watch(&files, orders);
+    let reloader = Reloader::new(files, reins, in_force, print);
+    let stage = app.stage();
     let stop = stage.0.clone();
     stage.1.spawn(async move {
-        if let Some(Ok(_)) = stop.run_until_cancelled(caught_up.wait_for(|yes| *yes)).await {
-            light.on(Part::Engine);
-        }
-        stop.cancelled().await;
+        let _watcher = watcher;
+        let hang_up = async { futures_util::future::OptionFuture::from(hang_up).await };
+        stop.run_until_cancelled(futures_util::future::join(reloader.run(ordered), hang_up)).await;
         Ok(())
     });
 
     let stage = app.stage();
-    let limits = Limits { exempt: rules.door.trusted_proxies.clone(), ..Limits::default() }.fit_process();
+    let limits = Limits { exempt, ..Limits::default() }.fit_process();
     let journal = EngineJournal { store: Arc::clone(&store), ready, refusing: AtomicBool::new(false) };
-    let door = Ingest::new(Arc::new(rules.door.clone()), Arc::new(journal), Arc::clone(&clock), Arc::clone(&metrics));
+    let door = Ingest::new(open_door, Arc::new(journal), Arc::clone(&clock), Arc::clone(&metrics));
     let door = Arc::new(ingest::endpoint(Arc::new(door)));
     let serve = listen::serve(public, door, limits, metrics, stage.0.clone());
     stage.1.spawn(async move {
@@ -233,49 +295,33 @@ impl App {
         &mut self.stages[last]
     }
 
-    /// One worker a channel.
-    fn start_channels(&mut self, rooms: &Rooms, renderer: Renderer) {
-        let context = Arc::new(deliver::Context {
-            store: Arc::clone(&rooms.store),
+    /// The workers of the channels; whoever changes them sends another lineup.
+    fn start_channels(
+        &mut self,
+        rooms: &Rooms,
+        first: Lineup,
+        caught_up: watch::Receiver<bool>,
+    ) -> mpsc::Sender<Change> {
+        let channels = Channels {
+            rooms: rooms.clone(),
             reader: Arc::clone(&self.store) as _,
-            renderer: Arc::new(renderer),
-            catalogue: Arc::clone(&rooms.rules.catalogue),
-            clock: Arc::clone(&rooms.clock),
-            metrics: Arc::clone(&rooms.metrics),
             http: deliver::http_client(),
             console: Console::stdout(),
             budgets: Arc::new(Budgets::new()),
-        });
-        let channels: Vec<Arc<Channel>> = rooms.rules.channels.values().cloned().collect();
-        let known = |name: &ChannelName| rooms.rules.channels.contains_key(name);
-        let gone: Vec<ChannelName> = channels_of(&rooms.store.owned().borrow()).filter(|name| !known(name)).collect();
-        let announced = self.announced.clone();
+            caught_up,
+            announced: self.announced.clone(),
+        };
+        let (changes, changed) = mpsc::channel(1);
         let stage = self.stage();
-        let (retiring, stop) = (Arc::clone(&context), stage.0.clone());
-        stage.1.spawn(async move {
-            for name in gone {
-                deliver::retire(&name, &retiring).await?;
-            }
-            stop.cancelled().await;
-            Ok(())
-        });
-        for channel in channels {
-            let (context, stop, announced) = (Arc::clone(&context), stage.0.clone(), announced.clone());
-            stage.1.spawn(async move {
-                match stop.run_until_cancelled(announced.cancelled()).await {
-                    Some(()) => Ok(deliver::run(channel, context, stop).await?),
-                    None => Ok(()),
-                }
-            });
-        }
+        let stop = stage.0.clone();
+        stage.1.spawn(channels.run(first, changed, stop));
+        changes
     }
 }
 
-fn channels_of(shards: &[Shard]) -> impl Iterator<Item = ChannelName> {
-    shards.iter().filter_map(|shard| match shard {
-        Shard::Channel(name) => Some(name.clone()),
-        Shard::Engine => None,
-    })
+/// How long a callback may be repeated, by the door's settings.
+fn dedup_horizon(door: &Door) -> Duration {
+    door.max_validity + door.clock_skew + RETRIES
 }
 
 /// How the first of these tasks ends; none of them should.
@@ -316,42 +362,4 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AppError
     let listener = TcpListener::bind(address).await.map_err(wrong)?;
     let bound = listener.local_addr().map_err(wrong)?;
     Ok((listener, bound))
-}
-
-/// The rules as written: the set and its text, or what is wrong with them.
-fn read_rules(file: &PathBuf) -> Result<(RuleSet, String), AppError> {
-    let text = std::fs::read_to_string(file).map_err(|error| AppError::NoRules(file.clone(), error))?;
-    match rules::load(&text, &file.display().to_string(), &config::variable) {
-        Ok(set) => Ok((set, text)),
-        Err(mistakes) => {
-            let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-            Err(AppError::BadRules(mistakes.join("\n")))
-        }
-    }
-}
-
-/// The written rules, kept as the last good ones; if they are broken, the last good ones, loudly.
-async fn choose_rules(
-    written: Result<(RuleSet, String), AppError>,
-    store: &dyn Store,
-    ready: &Readiness,
-    metrics: &Metrics,
-) -> Result<RuleSet, AppError> {
-    let (table, key) = RULES;
-    let kept = store.table(table);
-    let broken = match written {
-        Ok((set, _)) if set.door.keys.is_empty() && !set.door.allow_unsigned => return Err(AppError::NoKeys),
-        Ok((set, text)) => {
-            kept.put(key, &text).await?;
-            ready.on(Part::Rules);
-            return Ok(set);
-        }
-        Err(broken) => broken,
-    };
-    let Some(text) = kept.get(key).await? else { return Err(broken) };
-    let Ok(set) = rules::load(&text, "the last good rules", &config::variable) else { return Err(broken) };
-    metrics.reload_failed();
-    tracing::error!("{broken}\nThe rules are broken: the last good ones are in force until they are mended");
-    ready.on(Part::Rules);
-    Ok(set)
 }
