@@ -19,10 +19,39 @@ fn main() {
     divan::main();
 }
 
-/// The documented report (types 6 and 7) over 10,000 streams; of the rules, five listen to type 6 or 7.
-#[divan::bench(args = [10, 100, 1_000])]
+/// The documented report (types 6 and 7) over 10,000 streams; of the rules, at most five can match, the others listen
+/// to other types.
+#[divan::bench(args = [1, 5, 10, 100, 1_000])]
 fn step_by_rules(bencher: Bencher<'_, '_>, count: usize) {
-    steps(bencher, rule_set(count), 10_000);
+    steps(bencher, rule_set(count, |n| format!("types: [{}]", 8 + n % 9)), 10_000);
+}
+
+/// The same where the others listen to the same type of other domains, by their names.
+#[divan::bench(args = [5, 100, 1_000])]
+fn step_by_rules_of_other_domains(bencher: Bencher<'_, '_>, count: usize) {
+    steps(bencher, rule_set(count, |n| format!("types: [6], where: {{ domain: push{n}.example.com }}")), 10_000);
+}
+
+/// The same by globs of stream names.
+#[divan::bench(args = [5, 100, 1_000])]
+fn step_by_rules_of_other_globs(bencher: Bencher<'_, '_>, count: usize) {
+    steps(bencher, rule_set(count, |n| format!("types: [6], where: {{ stream: \"studio{n}_*\" }}")), 10_000);
+}
+
+/// One rule of each sort of threshold and scope beside the stream's own.
+#[divan::bench(args = ["per: stream", "per: session", "per: app", "per: domain", "per: user_ip", "per: all"])]
+fn step_by_scope(bencher: Bencher<'_, '_>, per: &str) {
+    let rule = format!(
+        "  - {{ name: one, on: push_error, types: [6], {per}, threshold: {{ count: 1000, within: 1m }}, severity: warning }}\n"
+    );
+    steps(bencher, load(&format!("{HEAD}{rule}")), 10_000);
+}
+
+/// A site-wide rule that counts 10,000 different streams.
+#[divan::bench]
+fn step_of_distinct_streams(bencher: Bencher<'_, '_>) {
+    let rule = "  - { name: site, on: push_error, per: domain, threshold: { distinct: stream, count: 20, within: 1m }, severity: critical }\n";
+    steps(bencher, load(&format!("{HEAD}{rule}")), 10_000);
 }
 
 /// The same with the shipped rules, over more and more streams.
@@ -58,16 +87,22 @@ fn steps(bencher: Bencher<'_, '_>, set: RuleSet, streams: usize) {
     });
 }
 
-fn rule_set(count: usize) -> RuleSet {
-    let mut text = "version: 1\nchannels: { c: { type: console } }\ndefaults: { notify: [c] }\nrules:\n".to_owned();
+const HEAD: &str = "version: 1\nchannels: { c: { type: console } }\ndefaults: { notify: [c] }\nrules:\n";
+
+/// This many rules, of which the first five hear the report and the others hear what `others` says.
+fn rule_set(count: usize, others: impl Fn(usize) -> String) -> RuleSet {
+    let mut text = HEAD.to_owned();
     for n in 0..count {
-        // Five rules hear the report, the others one of the types that it does not have.
-        let kind = if n < 5 { 6 } else { 8 + n % 9 };
+        let what = if n < 5 { "types: [6]".to_owned() } else { others(n) };
         text.push_str(&format!(
-            "  - {{ name: rule_{n}, on: push_error, types: [{kind}], threshold: {{ count: 1000, within: 1m }}, severity: warning }}\n"
+            "  - {{ name: rule_{n}, on: push_error, {what}, threshold: {{ count: 1000, within: 1m }}, severity: warning }}\n"
         ));
     }
-    rules::load(&text, "bench.yaml", &|_| None).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    load(&text)
+}
+
+fn load(text: &str) -> RuleSet {
+    rules::load(text, "bench.yaml", &|_| None).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
 fn report(stream: usize) -> Event {

@@ -175,6 +175,7 @@ fn run(entries: &[Entry], restarts: &[usize], commit_every: usize) -> (Vec<Effec
             engine = reopen(&disk, rules, &entries[..n]);
         }
         if let Input::RulesLoaded { hash } = &entry.input {
+            engine.flush();
             disk.commit(&mut engine);
             rules = if **hash == *sets[0].hash { &sets[0] } else { &sets[1] };
             engine = reopen(&disk, rules, &entries[..n]);

@@ -199,3 +199,53 @@ fn notified_are_the_rules_notify_else_the_first_route_that_matches_else_the_defa
     let labels: Labels = Arc::new([("team".into(), "a".into())].into());
     assert_eq!(told(Rule { labels, ..open() }, vec![route("team=\"a\"", robot(), false)]), (0, 1), "own labels too");
 }
+
+/// Rules by what they demand must give the same verdicts as all of them asked one by one.
+#[test]
+fn the_index_leaves_no_rule_out_that_matches() {
+    let mut text = "version: 1\nchannels: { c: { type: console } }\ndefaults: { notify: [c] }\nrules:\n".to_owned();
+    let conditions = [
+        "stream: cam1",
+        "stream: [cam1, cam2]",
+        "domain: push.example.com, stream: \"cam*\"",
+        "domain: \"*.example.com\"",
+        "stream: \"c?m[12]\"",
+        "user_ip: 203.0.113.7",
+        "session: { not: s }",
+        "any: [ { stream: cam1 }, { domain: other.example.com } ]",
+    ];
+    for n in 0..120 {
+        let on = ["push_error, types: [gop_too_large]", "push_error", "push_end", "relay"][n % 4];
+        let glob = format!("stream: \"cam{}*\"", n % 30);
+        let condition = conditions.get(n % 13).copied().unwrap_or(&glob);
+        text.push_str(&format!("  - {{ name: r{n}, on: {on}, where: {{ {condition} }}, severity: warning }}\n"));
+    }
+    text.push_str("  - { name: code, on: push_end, where: { errcode: [3, 5] }, severity: warning }\n");
+    let set = crate::rules::load(&text, "rules.yaml", &|_| None).unwrap_or_else(|m| panic!("{}", m[0]));
+    let index = super::super::index::Index::new(&set.rules);
+    let (mut places, mut matched) = (Vec::new(), Vec::new());
+    let mut hits = 0;
+    for stream in ["cam1", "cam2", "cam29", "x"] {
+        for domain in ["push.example.com", "other.example.com", ""] {
+            let addressed = |event: Event| Event { user_ip: Some("203.0.113.7".into()), ..event };
+            let events = [
+                error("s", 0.0, &[(16, 1)]),
+                addressed(error("t", 0.0, &[(6, 1)])),
+                end("s", 0.0),
+                event(EventKind::Relay, "t", 0.0),
+            ];
+            for event in events {
+                let event = Event { stream: StreamName::new(domain, "live", stream), ..event };
+                index.candidates(&event, &mut places);
+                assert!(places.is_sorted() && places.windows(2).all(|pair| pair[0] != pair[1]));
+                for (place, rule) in (0u32..).zip(&set.rules) {
+                    if rule.matches(&event, at(0.0), &mut matched) != crate::rules::Matching::No {
+                        hits += 1;
+                        assert!(places.contains(&place), "{} {:?}", rule.name, event.stream);
+                    }
+                }
+            }
+        }
+    }
+    assert!(hits > 100, "{hits}");
+}
