@@ -365,7 +365,8 @@ fn a_mistake_of_the_rules_is_shown_without_their_secrets() {
     assert!(!mistakes.is_empty() && !drawn.contains("secret!"), "{drawn}");
 }
 
-const EXAMPLES: [&str; 3] = [
+const EXAMPLES: [&str; 4] = [
+    include_str!("../../../tests/rules/people.yaml"),
     include_str!("../../../tests/rules/push_errors.yaml"),
     include_str!("../../../tests/rules/stops.yaml"),
     include_str!("../../../tests/rules/times.yaml"),
