@@ -65,19 +65,16 @@ fn happened_parts(happened: &Happened) -> Vec<(Point, String)> {
         Key::Stream(stream) => format!("stream: {}", scalar(stream.full())),
         key => format!("key: {}", scalar(&key.to_string())),
     };
-    let mut parts = vec![
+    let cause = happened.cause.map(|cause| (Point::Cause, format!("cause: {}", cause_word(cause))));
+    let parts = [
         (Point::At, format!("at: {}", happened.at)),
         (Point::Rule, format!("rule: {}", scalar(&happened.rule))),
         (Point::Is, format!("is: {}", happened.is.as_str())),
         (Point::Severity, format!("severity: {}", happened.severity)),
         (Point::About, about),
+        (Point::Notify, channels(&happened.notify)),
     ];
-    match happened.cause {
-        // Nobody is notified of an end apart from the message that says it.
-        Some(cause) => parts.push((Point::Cause, format!("cause: {}", cause_word(cause)))),
-        None => parts.push((Point::Notify, channels(&happened.notify))),
-    }
-    parts
+    parts.into_iter().chain(cause).collect()
 }
 
 fn channels(names: &[ChannelName]) -> String {

@@ -1,7 +1,7 @@
 //! `expect` lines. Pure.
 
 use super::reader::{MAX_LINES, Reader};
-use super::{CAUSES, Expected, LENGTH, Offset, Turn, shape};
+use super::{About, CAUSES, Expected, LENGTH, Offset, Turn, shape};
 use crate::model::{ChannelName, Severity};
 use crate::rules::diagnostic::quote;
 use crate::rules::document::Node;
@@ -31,14 +31,14 @@ impl Reader<'_> {
             let hint = "`cause` goes with `is: resolved`";
             self.out.add_hinted(key, format!("what is {} has no cause", turn.as_str()), hint);
         }
-        let about = self.about(&fields);
+        let abouts = self.abouts(&fields);
         let line = self.lines.of(&node.span);
-        let expected = Expected { line, at: at.map(Offset), rule, is, severity, about, notify, cause };
+        let expected = Expected { line, at: at.map(Offset), rule, is, severity, about: None, notify, cause };
         let (every, times) = self.repetition(&fields)?;
         if let (Some(key), None) = (fields.key("every"), fields.key("at")) {
             self.out.add_hinted(key, "`every` repeats `at`, and there is none", "say when it is expected first");
         }
-        if times as usize > MAX_LINES {
+        if (times as usize).saturating_mul(abouts.len().max(1)) > MAX_LINES {
             self.out.add(&node.span, format!("an `expect` line is repeated at most {MAX_LINES} times"));
             return None;
         }
@@ -47,11 +47,16 @@ impl Reader<'_> {
             self.out.add(&node.span, "its last repetition is more than 366 days after the test's start");
             return None;
         }
-        let repeated = (0..times).map(|n| {
+        // A line about several streams is a line about each.
+        let abouts: Vec<Option<About>> = match abouts.is_empty() {
+            true => vec![None],
+            false => abouts.into_iter().map(Some).collect(),
+        };
+        let repeated = (0..times).flat_map(|n| {
             let at = at.map(|at| Offset(at.saturating_add(every.saturating_mul(n))));
-            Expected { at, ..expected.clone() }
+            abouts.iter().map(move |about| (at, about.clone()))
         });
-        Some(repeated.collect())
+        Some(repeated.map(|(at, about)| Expected { at, about, ..expected.clone() }).collect())
     }
 
     /// Channels, each once, by name.

@@ -53,8 +53,8 @@ impl Line {
 /// What a line does.
 #[derive(Clone, Debug)]
 pub(super) enum Deed {
-    /// A callback, its time and session still open.
-    Callback(Box<Event>),
+    /// A callback of each of these streams; the event's own stream, time and session are still open.
+    Callback { event: Box<Event>, streams: Vec<StreamName> },
     /// A mute.
     Mute { matchers: Box<str>, duration: Duration, reason: Box<str>, author: Box<str> },
     /// A mute's end: its number, or the matchers it was set with.
@@ -207,7 +207,7 @@ impl Reader<'_> {
 
     fn callback(&mut self, kind: EventKind, fields: &Fields<'_>, body: &Node) -> Option<Deed> {
         let stream = self.required(fields, "stream", "whose callback it is: push.example.com/live/cam1");
-        let stream = stream.and_then(|node| self.stream(node));
+        let streams = stream.and_then(|node| self.streams(node));
         let mut text = |key: &str| fields.get(key).and_then(|node| self.text(node, key));
         let (session, user_ip, appid, node) = (text("session"), text("user_ip"), text("appid"), text("node"));
         let interval = fields.get("report_interval").and_then(|node| {
@@ -248,8 +248,7 @@ impl Reader<'_> {
                 });
             }
         }
-        event.stream = stream?;
-        Some(Deed::Callback(Box::new(event)))
+        Some(Deed::Callback { event: Box::new(event), streams: streams? })
     }
 
     fn text(&mut self, node: &Node, key: &str) -> Option<Box<str>> {

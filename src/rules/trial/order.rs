@@ -19,6 +19,8 @@ struct Act<'l> {
     line: &'l Line,
     at: Duration,
     received: Duration,
+    /// Of a callback.
+    stream: Option<&'l StreamName>,
     session: Option<Box<str>>,
 }
 
@@ -35,8 +37,11 @@ pub(super) fn steps(start: Timestamp, lines: Vec<Line>, out: &mut Mistakes) -> O
             let (line, now) = (act.line.line, start + act.received);
             let take = |input| Some(Step { line, received, action: Action::Take(Box::new(input)) });
             match &act.line.deed {
-                Deed::Callback(event) => {
+                Deed::Callback { event, .. } => {
                     let mut event = event.clone();
+                    if let Some(stream) = act.stream {
+                        event.stream.clone_from(stream);
+                    }
                     stamp(&mut event, number, start + act.at);
                     event.session = act.session;
                     take(Input::Callback(event))
@@ -73,24 +78,31 @@ fn write_out<'l>(lines: &'l [Line], out: &mut Mistakes) -> Option<Vec<Act<'l>>> 
     let (mut count, mut bytes) = (0u64, 0u64);
     let mut acts = Vec::new();
     for line in lines {
-        count = count.saturating_add(u64::from(line.times));
-        bytes = bytes.saturating_add(u64::from(line.times).saturating_mul(weight(&line.deed)));
+        let streams: Vec<Option<&StreamName>> = match &line.deed {
+            Deed::Callback { streams, .. } => streams.iter().map(Some).collect(),
+            Deed::Mute { .. } | Deed::Unmute { .. } | Deed::Ack { .. } => vec![None],
+        };
+        let times = u64::from(line.times).saturating_mul(streams.len() as u64);
+        count = count.saturating_add(times);
+        bytes = bytes.saturating_add(times.saturating_mul(weight(&line.deed)));
         if count > MAX_STEPS || bytes > MAX_BYTES {
             let message = format!("a test has at most {MAX_STEPS} steps, repetitions included, and fewer large ones");
             out.add(&line.span, message);
             return None;
         }
-        acts.extend((0..line.times).map(|n| {
+        for n in 0..line.times {
             let later = line.every.saturating_mul(n);
-            Act { line, at: line.at + later, received: line.received + later, session: None }
-        }));
+            let act =
+                |stream| Act { line, at: line.at + later, received: line.received + later, stream, session: None };
+            acts.extend(streams.iter().copied().map(act));
+        }
     }
     Some(acts)
 }
 
 /// Bytes of one repetition, roughly.
 fn weight(deed: &Deed) -> u64 {
-    let Deed::Callback(event) = deed else { return 256 };
+    let Deed::Callback { event, .. } = deed else { return 256 };
     let texts = [&event.session, &event.appid, &event.user_ip, &event.node, &event.errmsg];
     let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
     let details: usize = event.abnormal.iter().map(|abnormal| 64 + 32 * abnormal.details.len()).sum();
@@ -100,22 +112,22 @@ fn weight(deed: &Deed) -> u64 {
 /// Gives every callback that names no session one: `1` at first, the next number from each `push_begin` on. By the time
 /// at which things happen, so that what is received late is still of the session that it was about.
 fn number_sessions(acts: &mut [Act<'_>]) {
-    let mut numbers: HashMap<StreamName, u64> = HashMap::new();
+    let mut numbers: HashMap<&StreamName, u64> = HashMap::new();
     let mut by_time: Vec<&mut Act<'_>> = acts.iter_mut().collect();
     by_time.sort_by_key(|act| act.at);
     for act in by_time {
-        let Deed::Callback(event) = &act.line.deed else { continue };
+        let (Deed::Callback { event, .. }, Some(stream)) = (&act.line.deed, act.stream) else { continue };
         if event.session.is_some() {
             act.session.clone_from(&event.session);
             continue;
         }
-        let number = match (numbers.get_mut(&event.stream), event.kind) {
+        let number = match (numbers.get_mut(stream), event.kind) {
             (Some(number), EventKind::PushBegin) => {
                 *number += 1;
                 *number
             }
             (Some(number), _) => *number,
-            (None, _) => *numbers.entry(event.stream.clone()).or_insert(1),
+            (None, _) => *numbers.entry(stream).or_insert(1),
         };
         act.session = Some(number.to_string().into());
     }

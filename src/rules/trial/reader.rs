@@ -17,6 +17,9 @@ pub(super) const START: Timestamp = Timestamp(1_767_603_600_000);
 /// Most tests of one file, and most `given` or `expect` lines of one test.
 pub(super) const MAX_LINES: usize = 2_000;
 
+/// Most streams of one line.
+const MAX_STREAMS: u32 = 1_000;
+
 /// What reading a line of a test takes.
 pub(super) struct Reader<'a> {
     /// Where lines begin.
@@ -150,10 +153,26 @@ impl Reader<'_> {
         items
     }
 
-    /// `domain/path/stream_id`; a stream's id may have slashes.
-    pub(super) fn stream(&mut self, node: &Node) -> Option<StreamName> {
+    /// `domain/path/stream_id`; a stream's id may have slashes. `cam{1..20}` are twenty streams.
+    pub(super) fn streams(&mut self, node: &Node) -> Option<Vec<StreamName>> {
         let scalar = reading::scalar(node, "`stream`", self.out)?;
-        let mut parts = scalar.text.splitn(3, '/').filter(|part| !part.is_empty());
+        let Some((before, numbers, after)) = braces(scalar.text) else {
+            return self.stream_name(scalar, scalar.text).map(|stream| vec![stream]);
+        };
+        let Some((first, last)) = range(numbers) else {
+            let message = format!("{} is no range of numbers", quote(&format!("{{{numbers}}}")));
+            let hint = format!("cam{{1..20}} are twenty streams; at most {MAX_STREAMS}");
+            self.out.add_hinted(scalar.span, message, hint);
+            return None;
+        };
+        // As in a shell, zeros before the first number are kept.
+        let width = numbers.split("..").next().filter(|first| first.starts_with('0')).map_or(0, str::len);
+        let names = (first..=last).map(|n| self.stream_name(scalar, &format!("{before}{n:0width$}{after}")));
+        names.collect()
+    }
+
+    fn stream_name(&mut self, scalar: Scalar<'_>, name: &str) -> Option<StreamName> {
+        let mut parts = name.splitn(3, '/').filter(|part| !part.is_empty());
         match (parts.next(), parts.next(), parts.next()) {
             (Some(domain), Some(path), Some(stream)) => Some(StreamName::new(domain, path, stream)),
             _ => {
@@ -164,16 +183,25 @@ impl Reader<'_> {
         }
     }
 
-    /// What an incident is about: `stream`, or `key` for all that is no stream.
-    pub(super) fn about(&mut self, fields: &Fields<'_>) -> Option<About> {
+    /// What incidents are about: `stream`, or `key` for all that is no stream.
+    pub(super) fn abouts(&mut self, fields: &Fields<'_>) -> Vec<About> {
         if let (Some(_), Some(key)) = (fields.key("stream"), fields.key("key")) {
             self.out.add_hinted(key, "both `stream` and `key` are given", "remove one of the two");
         }
-        let stream = fields.get("stream").and_then(|node| self.stream(node)).map(About::Stream);
-        stream.or_else(|| {
-            let scalar = reading::scalar(fields.get("key")?, "`key`", self.out)?;
-            Some(About::Key(scalar.text.to_owned()))
-        })
+        if let Some(node) = fields.get("stream") {
+            return self.streams(node).unwrap_or_default().into_iter().map(About::Stream).collect();
+        }
+        let key = fields.get("key").and_then(|node| reading::scalar(node, "`key`", self.out));
+        key.map(|key| About::Key(key.text.to_owned())).into_iter().collect()
+    }
+
+    /// What one incident is about.
+    pub(super) fn about(&mut self, fields: &Fields<'_>) -> Option<About> {
+        let mut abouts = self.abouts(fields);
+        if let Some(node) = fields.get("stream").filter(|_| abouts.len() > 1) {
+            self.out.add(&node.span, "one stream is meant here, and these are several");
+        }
+        abouts.pop()
     }
 
     /// The name of a rule that there is.
@@ -213,6 +241,20 @@ impl Reader<'_> {
         }
         None
     }
+}
+
+/// What stands before, in and after the first braces with a range in them.
+fn braces(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('{')?;
+    let (numbers, after) = rest.split_once('}')?;
+    numbers.contains("..").then_some((before, numbers, after))
+}
+
+/// `1..20`, both included.
+fn range(numbers: &str) -> Option<(u32, u32)> {
+    let (first, last) = numbers.split_once("..")?;
+    let (first, last) = (first.parse::<u32>().ok()?, last.parse::<u32>().ok()?);
+    (first <= last && last - first < MAX_STREAMS && numbers.len() <= 20).then_some((first, last))
 }
 
 /// Line numbers of a text.

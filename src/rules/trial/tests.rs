@@ -315,6 +315,44 @@ fn an_expect_line_compares_what_it_says_and_is_repeated() {
 }
 
 #[test]
+fn a_range_in_a_name_is_a_line_for_each_stream() {
+    let trial = trial(
+        "  - { at: 1s, every: 1s, times: 2, stream: 'd/p/cam{08..10}', push_begin: }
+  - { at: 9s, stream: 'd/p{0..0}/{not}', push_begin: }
+",
+        "  - { at: 1s, every: 1s, times: 2, stream: 'd/p/cam{1..3}', is: firing }\n",
+    );
+    let streams: Vec<&str> = events(&trial).iter().map(|(_, event)| event.stream.full()).collect();
+    let cams = ["d/p/cam08", "d/p/cam09", "d/p/cam10"];
+    assert_eq!(streams, [&cams[..], &cams[..], &["d/p0/{not}"][..]].concat());
+    assert_eq!(sessions(&trial), ["1", "1", "1", "2", "2", "2", "1"]);
+    let expected: Vec<(String, bool)> = trial
+        .expect
+        .iter()
+        .map(|line| {
+            (line.at.unwrap().to_string(), line.about == Some(About::Stream(StreamName::new("d", "p", "cam3"))))
+        })
+        .collect();
+    let of = |at: &str| [(at.to_owned(), false), (at.to_owned(), false), (at.to_owned(), true)];
+    assert_eq!(expected, [of("1s"), of("2s")].concat());
+}
+
+#[test]
+fn a_range_is_bounded_and_for_callbacks_and_expectations() {
+    let wrong = |line: &str, at: &str| {
+        let text =
+            format!("rules: r\ntests:\n- name: a\n  given:\n  - {{ at: 0s, {line} }}\n  expect: [ {{ at: 0s }} ]\n");
+        let drawn = mistakes(&text);
+        assert!(drawn.contains(at), "{drawn}");
+    };
+    for numbers in ["2..1", "1..1001", "a..b", "1..99999999999", "..", "1...3"] {
+        wrong(&format!("stream: 'd/p/{{{numbers}}}', push_begin:"), "is no range of numbers");
+    }
+    wrong("ack: { rule: gop_too_large, stream: 'd/p/{1..2}' }", "one stream is meant here");
+    wrong("stream: 'd/p/{1..1000}', every: 1s, times: 101, push_begin:", "at most 100000 steps");
+}
+
+#[test]
 fn a_test_ends_with_its_last_line_unless_it_says_when() {
     let text = "rules: r
 tests:
@@ -365,7 +403,8 @@ fn a_mistake_of_the_rules_is_shown_without_their_secrets() {
     assert!(!mistakes.is_empty() && !drawn.contains("secret!"), "{drawn}");
 }
 
-const EXAMPLES: [&str; 3] = [
+const EXAMPLES: [&str; 4] = [
+    include_str!("../../../tests/rules/people.yaml"),
     include_str!("../../../tests/rules/push_errors.yaml"),
     include_str!("../../../tests/rules/stops.yaml"),
     include_str!("../../../tests/rules/times.yaml"),
