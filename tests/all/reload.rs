@@ -120,8 +120,10 @@ async fn saved_rules_are_in_force_at_once_and_broken_ones_are_refused_whole() {
     let metrics = bot.metrics().await;
     assert!(metrics.contains("pushwatch_rules_reload_failures_total 1\n"), "{metrics}");
     assert_eq!(rules(&bot).await["items"][0]["name"], "renamed");
+    let notice = keeper.messages(1).await[0]["text"].as_str().unwrap().to_owned();
+    assert!(notice.contains("refused") && notice.contains("rules.yaml:7:"), "{notice}");
     assert_eq!(report(&bot, KEY, "cam").await, 200);
-    assert_eq!(keeper.messages(1).await[0]["facts"]["incidents"][0]["rule"], "renamed");
+    assert_eq!(keeper.messages(2).await[1]["facts"]["incidents"][0]["rule"], "renamed");
 
     save(folder.path(), &text(&keeper, GOP));
     until("no banner", async || banner(&bot).await.is_none().then_some(())).await;
@@ -305,8 +307,10 @@ async fn broken_rules_at_the_start_leave_the_last_good_ones_in_force_until_they_
     let bot = Bot::start(folder.path()).await;
     assert_eq!(rules(&bot).await["items"][0]["name"], "gop");
     assert!(banner(&bot).await.is_some());
+    let notice = keeper.messages(1).await[0]["text"].as_str().unwrap().to_owned();
+    assert!(notice.contains("last good"), "{notice}");
     assert_eq!(report(&bot, KEY, "cam").await, 200);
-    assert_eq!(keeper.messages(1).await.len(), 1);
+    assert_eq!(keeper.messages(2).await[1]["facts"]["incidents"][0]["rule"], "gop");
     save(folder.path(), &text(&keeper, "  - { name: mended, on: push_error }\n"));
     until_rule(&bot, "mended").await;
     assert_eq!(banner(&bot).await, None);
