@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod args;
+mod backtest;
 mod check;
 mod demo;
 pub mod exit;
@@ -15,6 +16,8 @@ mod logs;
 mod serve;
 mod simulate;
 mod test;
+mod stand_in;
+mod table;
 
 use exit::Exit;
 use logs::LogFormat;
@@ -60,6 +63,7 @@ enum Command {
     Serve(serve::ServeArgs),
     Check(check::CheckArgs),
     Test(test::TestArgs),
+    Backtest(backtest::BacktestArgs),
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
     Export(export::ExportArgs),
@@ -70,9 +74,7 @@ impl Command {
     fn usual_log(&self) -> &'static str {
         match self {
             Command::Serve(_) => "info",
-            Command::Check(_) | Command::Test(_) | Command::Demo(_) | Command::Simulate(_) | Command::Export(_) => {
-                "warn"
-            }
+            _ => "warn",
         }
     }
 
@@ -81,6 +83,7 @@ impl Command {
             Command::Serve(args) => serve::run(args),
             Command::Check(args) => check::run(&args),
             Command::Test(args) => test::run(&args),
+            Command::Backtest(args) => backtest::run(&args),
             Command::Demo(args) => demo::run(args),
             Command::Simulate(args) => simulate::run(args),
             Command::Export(args) => export::run(&args),
