@@ -9,8 +9,10 @@ use clap::{Parser, Subcommand};
 pub mod args;
 mod backtest;
 mod check;
+mod client;
 mod demo;
 pub mod exit;
+mod explain;
 mod export;
 mod logs;
 mod serve;
@@ -67,6 +69,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
     Export(export::ExportArgs),
+    Explain(explain::ExplainArgs),
 }
 
 impl Command {
@@ -87,6 +90,7 @@ impl Command {
             Command::Demo(args) => demo::run(args),
             Command::Simulate(args) => simulate::run(args),
             Command::Export(args) => export::run(&args),
+            Command::Explain(args) => explain::run(&args),
         }
     }
 }

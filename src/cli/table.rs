@@ -1,5 +1,6 @@
 //! Columns of text for terminals: aligned by what is seen, numbers grouped. Pure.
 
+use crate::model::Timestamp;
 use crate::render::clean::short;
 
 /// Longest name shown, in characters; a longer one keeps both ends.
@@ -67,6 +68,15 @@ pub(super) fn change(from: u64, to: u64) -> String {
     }
 }
 
+/// `2026-11-22 18:52:20Z`.
+pub(super) fn moment(at: Timestamp) -> String {
+    let text = at.to_string();
+    match text.split_once('.') {
+        Some((whole, _)) => format!("{}Z", whole.replace('T', " ")),
+        None => text.replace('T', " "),
+    }
+}
+
 /// Cells of a terminal that a text takes.
 fn width(text: &str) -> usize {
     text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
@@ -89,6 +99,12 @@ mod tests {
         let shown = [0, 7, 999, 1000, 12_345, 1_234_567, u64::MAX].map(number);
         assert_eq!(shown, ["0", "7", "999", "1,000", "12,345", "1,234,567", "18,446,744,073,709,551,615"]);
         assert_eq!([(3, 3), (3, 15), (5000, 2)].map(|(from, to)| change(from, to)), ["=", "+12", "-4,998"]);
+    }
+
+    #[test]
+    fn moments_are_shown_to_the_second() {
+        assert_eq!(moment(Timestamp(1_700_000_000_123)), "2023-11-14 22:13:20Z");
+        assert_eq!(moment(Timestamp(1_700_000_000_000)), "2023-11-14 22:13:20Z");
     }
 
     #[test]

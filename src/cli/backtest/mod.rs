@@ -246,7 +246,7 @@ fn nothing(since: Option<Timestamp>, recording: &Recording, since_given: bool) -
             format!(
                 "No callback in {name} was received since {}. Try {longer}; or see whether callbacks come in at \
                  all: pushwatch_callbacks_total at /metrics.",
-                text::moment(since)
+                super::table::moment(since)
             )
         }
         _ => format!("There is no callback in {name}. `pushwatch export > FILE` prints those of a data folder."),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::lines::{self, Faults, Lines};
 use crate::ingest;
 use crate::model::{Entry, Event, EventId, IncidentId, Key, Timestamp};
-use crate::store::{Archive, Entries};
+use crate::store::{Archive, Begin, Entries};
 
 /// What is gone through, in order.
 #[derive(Debug)]
@@ -67,7 +67,9 @@ impl Recording {
         match self {
             Recording::Folder(dir) => {
                 let archive = Archive::open(dir).map_err(|error| error.to_string())?;
-                let entries = archive.entries(from, read_body).map_err(|error| error.to_string())?;
+                let entries = archive
+                    .entries(from.map_or(Begin::Start, Begin::Time), read_body)
+                    .map_err(|error| error.to_string())?;
                 Ok(Source::Journal(Box::new(entries)))
             }
             Recording::File(file) => {

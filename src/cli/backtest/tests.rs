@@ -15,7 +15,7 @@ use crate::ingest;
 use crate::metrics::Metrics;
 use crate::model::{Door, EngineChanges, Incident, IncidentId, Key, Mute, MuteId, NewEntry, Reason, StreamName};
 use crate::rules::{self, RuleSet};
-use crate::store::{Archive, Changes, Commit, Settings, Shard, Sqlite, Store, samples};
+use crate::store::{Archive, Begin, Changes, Commit, Settings, Shard, Sqlite, Store, samples};
 
 const RULES: &str = r#"
 version: 1
@@ -112,7 +112,7 @@ impl Server {
 
     fn entries(&self) -> Vec<Entry> {
         let archive = Archive::open(Path::new(&self.data())).unwrap();
-        archive.entries(None, |_, _| None).unwrap().map(Result::unwrap).collect()
+        archive.entries(Begin::Start, |_, _| None).unwrap().map(Result::unwrap).collect()
     }
 
     /// What `export` prints.

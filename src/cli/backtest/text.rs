@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use super::compare::{Judged, Report, Row};
 use super::side::Counts;
-use crate::cli::table::{Table, change, name, number};
-use crate::model::Timestamp;
+use crate::cli::table::{Table, change, moment, name, number};
 
 /// What stands where a side does not know a rule.
 const UNKNOWN: &str = "–";
@@ -154,15 +153,6 @@ fn line(row: &Row) -> Vec<String> {
         }
     }
     cells
-}
-
-/// `2026-11-22 18:52:20Z`.
-pub(super) fn moment(at: Timestamp) -> String {
-    let text = at.to_string();
-    match text.split_once('.') {
-        Some((whole, _)) => format!("{}Z", whole.replace('T', " ")),
-        None => text.replace('T', " "),
-    }
 }
 
 /// For machines: everything, times in ms.

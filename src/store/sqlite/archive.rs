@@ -29,6 +29,17 @@ pub struct Archive {
     file: PathBuf,
 }
 
+/// Where in the journal to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// With the oldest entry.
+    Start,
+    /// With the first that was received at this time or later.
+    Time(Timestamp),
+    /// With the first row of entries that are none before this one.
+    Entry(Seq),
+}
+
 /// The columns of a row, taken out so that they are decoded after the read.
 #[derive(Debug)]
 struct RawRow {
@@ -96,14 +107,15 @@ impl Archive {
         Ok(entries)
     }
 
-    /// Everything received at `since` or later, with everything for `None`, up to the last entry kept so far.
+    /// Everything from a point on, up to the last entry kept so far.
     ///
     /// # Errors
     /// [`StoreError`] if the database can't be read.
-    pub fn entries(self, since: Option<Timestamp>, read: ReadBody) -> Result<Entries, StoreError> {
-        let first = match since {
-            Some(since) => journal::first_since(&self.conn, since)?,
-            None => journal::tail(&self.conn)?,
+    pub fn entries(self, from: Begin, read: ReadBody) -> Result<Entries, StoreError> {
+        let first = match from {
+            Begin::Time(since) => journal::first_since(&self.conn, since)?,
+            Begin::Start => journal::tail(&self.conn)?,
+            Begin::Entry(seq) => journal::row_from(&self.conn, seq)?,
         };
         let last = journal::head(&self.conn)?;
         let (first, last) = first.zip(last).map_or((Seq(1), Seq(0)), |(first, last)| (first.first, last.last));
@@ -204,6 +216,12 @@ impl Entries {
     #[must_use]
     pub fn place(&self, seq: Seq) -> u64 {
         (seq.0 + 1).saturating_sub(self.first.0)
+    }
+
+    /// The last of them.
+    #[must_use]
+    pub fn end(&self) -> Seq {
+        self.last
     }
 
     /// Entries passed over, as they are of another version of pushwatch and have no body to be read from again.

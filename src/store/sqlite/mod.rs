@@ -10,7 +10,7 @@ mod error;
 pub use error::OpenError;
 
 mod archive;
-pub use archive::{Archive, Entries, ReadBody};
+pub use archive::{Archive, Begin, Entries, ReadBody};
 
 mod scan;
 pub use scan::{Recorded, Scan};

@@ -48,7 +48,7 @@ async fn what_was_kept_comes_back_decoded_beside_a_running_writer() {
     }
     let muted = Input::Unmuted { id: crate::model::MuteId(7) };
     append(&store, NewEntry { input: muted.clone(), body: Bytes::new() }).await;
-    let entries = Archive::open(dir.path()).unwrap().entries(None, none).unwrap();
+    let entries = Archive::open(dir.path()).unwrap().entries(Begin::Start, none).unwrap();
     assert_eq!(entries.total(), 201);
     // Kept after the reading began: of another time.
     append(&store, samples::callback(300)).await;
@@ -71,11 +71,13 @@ async fn it_begins_at_a_time_and_goes_back_from_the_end() {
         append(&store, samples::callback(number)).await;
     }
     let archive = || Archive::open(dir.path()).unwrap();
-    let all: Vec<Entry> = archive().entries(None, none).unwrap().map(Result::unwrap).collect();
-    let entries = archive().entries(Some(all[99].received_at), none).unwrap();
+    let all: Vec<Entry> = archive().entries(Begin::Start, none).unwrap().map(Result::unwrap).collect();
+    let entries = archive().entries(Begin::Time(all[99].received_at), none).unwrap();
     assert_eq!((entries.total(), entries.place(Seq(100)), entries.place(Seq(150))), (51, 1, 51));
     assert_eq!(seqs(entries), (100..=150).collect::<Vec<_>>());
-    let later = archive().entries(Some(all[149].received_at + Duration::from_millis(1)), none).unwrap();
+    let entries = archive().entries(Begin::Entry(Seq(120)), none).unwrap();
+    assert_eq!((entries.total(), seqs(entries)), (31, (120..=150).collect::<Vec<_>>()));
+    let later = archive().entries(Begin::Time(all[149].received_at + Duration::from_millis(1)), none).unwrap();
     assert_eq!((later.total(), seqs(later)), (0, vec![]));
 
     let (archive, mut back, mut at) = (archive(), Vec::new(), Seq(151));
@@ -98,7 +100,7 @@ async fn an_empty_folder_has_no_entries_and_a_missing_one_is_named() {
     let (store, _) = open(dir.path()).await;
     let archive = Archive::open(dir.path()).unwrap();
     assert_eq!((archive.head().unwrap(), archive.before(Seq(1), none).unwrap()), (None, vec![]));
-    let entries = archive.entries(Some(Timestamp(0)), none).unwrap();
+    let entries = archive.entries(Begin::Time(Timestamp(0)), none).unwrap();
     assert_eq!((entries.total(), seqs(entries)), (0, vec![]));
     store.close().await;
 }
@@ -115,7 +117,7 @@ fn callbacks_of_another_version_are_read_from_their_bodies_and_the_rest_is_count
     journal::insert(&conn, span, &packed::pack(&mut [samples::callback(4)]).unwrap()).unwrap();
     conn.execute("UPDATE journal SET codec = 99, events = x'00' WHERE first_seq = 1", []).unwrap();
 
-    let mut entries = Archive::open(dir.path()).unwrap().entries(None, by_nonce).unwrap();
+    let mut entries = Archive::open(dir.path()).unwrap().entries(Begin::Start, by_nonce).unwrap();
     let read: Vec<Entry> = entries.by_ref().map(Result::unwrap).collect();
     assert_eq!(read.iter().map(|entry| entry.seq.0).collect::<Vec<_>>(), [1, 3, 4]);
     assert_eq!(entries.unreadable(), 1);
@@ -135,7 +137,7 @@ fn damage_is_said_once_and_ends_the_reading() {
         journal::insert(&conn, span, &packed::pack(&mut [samples::callback(number)]).unwrap()).unwrap();
     }
     conn.execute("UPDATE journal SET events = x'0102' WHERE first_seq = 2", []).unwrap();
-    let read: Vec<_> = Archive::open(dir.path()).unwrap().entries(None, none).unwrap().collect();
+    let read: Vec<_> = Archive::open(dir.path()).unwrap().entries(Begin::Start, none).unwrap().collect();
     assert_eq!(read.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false]);
 }
 
