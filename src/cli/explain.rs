@@ -103,8 +103,10 @@ fn refused(failure: &Failure) -> Exit {
 /// For people: callback by callback, oldest first; what is said of all of them alike stands once, at the end.
 fn text(answer: &Answer) -> String {
     let callbacks = &answer.callbacks;
-    let s = if callbacks.len() == 1 { "" } else { "s" };
-    let mut text = format!("{}: the last {} callback{s}\n", name(&answer.stream), callbacks.len());
+    let mut text = match callbacks.len() {
+        1 => format!("{}: its last callback\n", name(&answer.stream)),
+        count => format!("{}: its last {count} callbacks\n", name(&answer.stream)),
+    };
     let alike = if callbacks.len() > 1 { alike(callbacks) } else { BTreeMap::new() };
     for callback in callbacks {
         let Callback { received_at, kind, summary, .. } = callback;
@@ -200,6 +202,6 @@ mod tests {
 
     #[test]
     fn no_callbacks_are_no_trouble() {
-        assert_eq!(text(&answer(&[])), "push.example.com/live/cam1: the last 0 callbacks\n\nJudged anew.\n");
+        assert_eq!(text(&answer(&[])), "push.example.com/live/cam1: its last 0 callbacks\n\nJudged anew.\n");
     }
 }

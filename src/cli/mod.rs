@@ -17,9 +17,8 @@ mod export;
 mod logs;
 mod serve;
 mod simulate;
-mod test;
-mod stand_in;
 mod table;
+mod test;
 
 use exit::Exit;
 use logs::LogFormat;

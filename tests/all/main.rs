@@ -8,5 +8,6 @@ mod crash;
 mod docs;
 mod house;
 mod reload;
+mod proof;
 mod rules;
 mod whole;

@@ -226,13 +226,6 @@ fn note(report: &mut Report, sets: &[(&str, Set)], source: &Source, asked: (&Rec
             "there are no rules in force to compare with, so the {name} ones stand alone: give --config"
         ));
     }
-    for (name, set) in sets.iter().filter(|(_, set)| !set.missing.is_empty()) {
-        notes.push(format!(
-            "not set in the environment and stood in for, in the rules {}: {}",
-            if *name == "new" { "to try" } else { name },
-            set.missing.join(", ")
-        ));
-    }
     report.notes = notes;
     exit
 }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use super::source::Recording;
 use crate::cli::check;
-use crate::cli::stand_in::{self, Judging};
 use crate::config;
-use crate::rules::{Diagnostic, RuleSet};
+use crate::rules::{Diagnostic, RuleSet, trial};
 use crate::store::{Archive, StoreError};
 
 /// A rule set and where it is from.
@@ -16,10 +15,8 @@ use crate::store::{Archive, StoreError};
 pub(super) struct Set {
     /// For people.
     pub(super) source: String,
-    /// The rules.
+    /// The rules. Secrets are made up: nobody is called.
     pub(super) rules: Arc<RuleSet>,
-    /// Variables that were stood in for.
-    pub(super) missing: Vec<String>,
 }
 
 /// Why rules can't be judged by.
@@ -47,7 +44,6 @@ pub(super) fn in_force(recording: &Recording, config: &Path) -> Result<Set, Unus
         let kept = last_good(&archive).map_err(|error| Unusable::Wrong(error.to_string()))?;
         if let Some(text) = kept {
             let source = format!("the rules last in force in {}", dir.display());
-            // Secret files are named relative to the rules' own.
             return compile(&text, &config.display().to_string(), source);
         }
     }
@@ -70,8 +66,8 @@ fn last_good(archive: &Archive) -> Result<Option<String>, StoreError> {
 }
 
 fn compile(text: &str, file_name: &str, source: String) -> Result<Set, Unusable> {
-    match stand_in::load(text, file_name, &config::variable) {
-        Ok(Judging { rules, missing }) => Ok(Set { source, rules: Arc::new(rules), missing }),
+    match trial::load_rules(text, file_name, &config::variable) {
+        Ok(rules) => Ok(Set { source, rules: Arc::new(rules) }),
         Err(mistakes) => {
             let shown: Vec<String> = mistakes.iter().map(Diagnostic::to_string).collect();
             Err(Unusable::Wrong(format!("{source}:\n{}", shown.join("\n\n"))))

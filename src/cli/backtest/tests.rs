@@ -196,8 +196,7 @@ async fn the_same_events_give_the_same_incidents_as_live_beside_a_running_server
     assert_eq!(sum(&mut side.tally.rules.values()), side.tally.total.messages);
     assert_eq!(sum(&mut side.tally.keys.values()), side.tally.total.messages);
     assert_eq!(report.callbacks, server.entries().len() as u64);
-    assert_eq!(report.notes.len(), 1, "{:?}", report.notes);
-    assert!(report.notes[0].contains("CALLBACK_KEY_NOBODY_SETS, CHAT_NOBODY_SETS, TOKEN_NOBODY_SETS"));
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
     server.store.close().await;
 }
 
