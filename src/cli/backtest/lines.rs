@@ -283,6 +283,8 @@ impl Repeats {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn body(stream: &str) -> String {
@@ -387,5 +389,28 @@ mod tests {
         let (entries, faults) = read(&text, None);
         assert_eq!(entries, told(&[(2, "a")]));
         assert_eq!(faults.shown, [(1, "longer than any callback".to_owned())]);
+    }
+
+    proptest! {
+        #[test]
+        fn each_line_is_an_entry_or_bad_or_passed_over_whatever_it_holds(
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            noise in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let line = |at: i64, stream: &str| format!("{{\"received_at\":{at},\"body\":{}}}\n", body(stream));
+            let mut text = [line(10, "a"), line(20, "b")].concat().into_bytes();
+            for (at, byte) in damage {
+                let at = at.index(text.len());
+                text[at] = byte;
+            }
+            text.extend(noise);
+            text.extend(b"\n".iter().chain(line(30, "c").as_bytes()));
+            let mut lines = Lines::new(text.as_slice(), None);
+            let entries = lines.by_ref().map(Result::unwrap).collect::<Vec<_>>();
+            let count = text.split(|byte| *byte == b'\n').count() as u64;
+            prop_assert!(entries.len() as u64 + lines.faults.bad + lines.faults.repeated <= count);
+            prop_assert!(entries.is_sorted_by_key(|entry| entry.received_at));
+            prop_assert!(!entries.is_empty(), "the last line is whole");
+        }
     }
 }

@@ -53,7 +53,7 @@ impl Server {
     async fn start() -> Server {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Clock::start());
-        let settings = Settings::for_testing(&dir.path().join("data"));
+        let settings = Settings::for_testing(dir.path().join("data"));
         let store = Sqlite::open(settings, Arc::clone(&clock), Arc::new(Metrics::new())).unwrap();
         store.table("rules").put("last_good", RULES).await.unwrap();
         Server { dir, store, clock }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::compare::{Judged, Report, Row};
-use super::side::Counts;
+use super::side::{Counts, Tally};
 use crate::cli::table::{Table, change, moment, name, number};
 
 /// What stands where a side does not know a rule.
@@ -47,17 +47,15 @@ fn head(report: &Report) -> String {
 fn totals(report: &Report) -> String {
     let mut table = Table::default();
     table.row([String::new()].into_iter().chain(heads(report)));
-    let figures: [(&str, fn(&Judged) -> u64); 5] = [
-        ("incidents", |side| side.tally.total.incidents),
-        ("came back", |side| side.tally.total.reopened),
-        ("messages", |side| side.tally.total.messages),
-        ("edits", |side| side.tally.edits),
-        ("still firing at the end", |side| side.tally.firing),
-    ];
-    for (what, figure) in figures {
-        let figures: Vec<u64> = report.sides.iter().map(figure).collect();
+    let mut row = |what: &str, figure: fn(&Tally) -> u64| {
+        let figures: Vec<u64> = report.sides.iter().map(|side| figure(&side.tally)).collect();
         table.row([what.to_owned()].into_iter().chain(cells(&figures)));
-    }
+    };
+    row("incidents", |tally| tally.total.incidents);
+    row("came back", |tally| tally.total.reopened);
+    row("messages", |tally| tally.total.messages);
+    row("edits", |tally| tally.edits);
+    row("still firing at the end", |tally| tally.firing);
     table.text()
 }
 
