@@ -7,7 +7,7 @@ mod bot;
 mod crash;
 mod docs;
 mod house;
-mod reload;
 mod proof;
+mod reload;
 mod rules;
 mod whole;
