@@ -8,7 +8,7 @@ use poem::http::{Method, StatusCode, Uri, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Admin;
+use super::{Admin, explain};
 
 /// What the rooms behind the operators' door do for the API.
 pub trait RulesDesk: fmt::Debug + Send + Sync {
@@ -84,6 +84,8 @@ pub(super) async fn answer(admin: &Admin, method: &Method, uri: &Uri) -> Respons
             Err(NotReloaded::Unavailable(why)) => error(StatusCode::SERVICE_UNAVAILABLE, &why),
         },
         ("reload", _) => not_allowed("POST"),
+        ("explain", &Method::GET | &Method::HEAD) => explain::answer(&*admin.explain, uri.query()).await,
+        ("explain", _) => not_allowed("GET, HEAD"),
         _ => error(StatusCode::NOT_FOUND, "there is nothing of this name in the API"),
     }
 }

@@ -18,6 +18,9 @@ pub use ready::{Banner, Part, Readiness};
 mod api;
 pub use api::{Mistake, NotReloaded, Reloaded, RulesDesk};
 
+mod explain;
+pub use explain::{Explain, Explained, Explanation, NotExplained, Said};
+
 /// What the operators' door serves, and to whom.
 #[derive(Debug)]
 pub struct Admin {
@@ -29,6 +32,8 @@ pub struct Admin {
     pub token: Option<SecretString>,
     /// What the API says about the rules, and orders.
     pub rules: Arc<dyn RulesDesk>,
+    /// What the API says about a stream's callbacks.
+    pub explain: Arc<dyn Explain>,
 }
 
 /// The door would be open to the network without a token.

@@ -11,6 +11,7 @@ fn admin(token: Option<&str>) -> Arc<Admin> {
         ready: Arc::new(Readiness::new()),
         token: token.map(|token| SecretString::from(token.to_owned())),
         rules: Arc::new(FakeDesk),
+        explain: Arc::new(FakeDesk),
     })
 }
 
@@ -27,6 +28,27 @@ impl RulesDesk for FakeDesk {
         let (file, message, hint) = ("rules.yaml".to_owned(), "unknown key `on2`".to_owned(), None);
         Box::pin(async { Err(NotReloaded::Refused(vec![Mistake { file, line: 3, column: 5, message, hint }])) })
     }
+}
+
+impl Explain for FakeDesk {
+    fn explain(
+        &self,
+        stream: String,
+        last: usize,
+    ) -> futures_util::future::BoxFuture<'_, Result<Explanation, NotExplained>> {
+        let why = format!("no callback of {stream} among {last}");
+        Box::pin(async { Err(NotExplained::Unknown(why)) })
+    }
+}
+
+#[tokio::test]
+async fn explain_is_asked_for_by_get() {
+    let client = TestClient::new(endpoint(admin(None)));
+    let unknown = client.get("/api/v1/explain?stream=cam1&last=3").send().await;
+    unknown.assert_status(StatusCode::NOT_FOUND);
+    let body = unknown.0.into_body().into_string().await.unwrap();
+    assert!(body.contains("no callback of cam1 among 3"), "{body}");
+    client.post("/api/v1/explain?stream=cam1").send().await.assert_status(StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod files;
 mod kept;
 
 mod channels;
+mod explain;
 mod lights;
 mod listing;
 mod reload;
@@ -26,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::channels::{Change, Channels, Lineup};
+use self::explain::Explainer;
 use self::files::{Files, NO_KEYS};
 use self::kept::Kept;
 use self::reload::{Desk, Reins, Reloader};
@@ -172,6 +174,12 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     ready.on(Part::Rules);
     metrics.rules_loaded(in_force.since.0 as f64 / 1000.0);
 
+    let rulebook = {
+        let files = files.clone();
+        let compile = move |text: &str| files.compile(text).ok();
+        Arc::new(Rulebook::new(Arc::clone(&rules), kept.texts().await?, compile))
+    };
+
     let (public, listen) = bind(settings.listen).await?;
     let (operators, admin) = bind(settings.admin_listen).await?;
     let mut app = App {
@@ -191,6 +199,7 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
         ready: Arc::clone(&ready),
         token: settings.admin_token,
         rules: Arc::new(desk),
+        explain: Arc::new(Explainer::new(settings.data_dir, Arc::clone(&rulebook), Arc::clone(&clock))),
     })));
     let serve = listen::serve(operators, door, Limits::default(), Arc::clone(&metrics), stage.0.clone());
     stage.1.spawn(async move {
@@ -198,13 +207,9 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
         Ok(())
     });
 
-    let compile = {
-        let files = files.clone();
-        move |text: &str| files.compile(text).ok()
-    };
     let rooms = Rooms {
         store: Arc::clone(&store) as Arc<dyn Store>,
-        rules: Arc::new(Rulebook::new(Arc::clone(&rules), kept.texts().await?, compile)),
+        rules: rulebook,
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
     };

@@ -7,13 +7,17 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod args;
+mod backtest;
 mod check;
+mod client;
 mod demo;
 pub mod exit;
+mod explain;
 mod export;
 mod logs;
 mod serve;
 mod simulate;
+mod table;
 mod test;
 
 use exit::Exit;
@@ -60,9 +64,11 @@ enum Command {
     Serve(serve::ServeArgs),
     Check(check::CheckArgs),
     Test(test::TestArgs),
+    Backtest(backtest::BacktestArgs),
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
     Export(export::ExportArgs),
+    Explain(explain::ExplainArgs),
 }
 
 impl Command {
@@ -70,9 +76,7 @@ impl Command {
     fn usual_log(&self) -> &'static str {
         match self {
             Command::Serve(_) => "info",
-            Command::Check(_) | Command::Test(_) | Command::Demo(_) | Command::Simulate(_) | Command::Export(_) => {
-                "warn"
-            }
+            _ => "warn",
         }
     }
 
@@ -81,9 +85,11 @@ impl Command {
             Command::Serve(args) => serve::run(args),
             Command::Check(args) => check::run(&args),
             Command::Test(args) => test::run(&args),
+            Command::Backtest(args) => backtest::run(&args),
             Command::Demo(args) => demo::run(args),
             Command::Simulate(args) => simulate::run(args),
             Command::Export(args) => export::run(&args),
+            Command::Explain(args) => explain::run(&args),
         }
     }
 }

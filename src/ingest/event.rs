@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::mask::Masked;
 use super::wire::abnormal;
 use super::wire::loose::{self, cut, moment};
-use crate::model::{Event, EventKind, StreamName, Timestamp};
+use crate::model::{Event, EventId, EventKind, StreamName, Timestamp};
 
 /// Bytes kept of short names: session, account, addresses.
 const MAX_NAME: usize = 256;
@@ -113,10 +113,15 @@ impl Notes {
     }
 }
 
-/// Makes the event of a callback.
+/// Makes the event of a callback that comes in.
 pub(super) fn read(masked: &Masked<'_>) -> Event {
-    let slots = Slots::sort(masked.fields());
-    let kind = EventKind::from_code(masked.kind());
+    read_fields(masked.id(), masked.kind(), masked.fields())
+}
+
+/// Makes the event of a callback's `event_type` and fields, name and value as written.
+pub(super) fn read_fields<'a>(id: EventId, kind: i64, fields: impl Iterator<Item = (&'a str, &'a str)>) -> Event {
+    let slots = Slots::sort(fields);
+    let kind = EventKind::from_code(kind);
     let mut notes = Notes::default();
     let stream = stream(&slots, &mut notes);
     let session = notes.kept("sequence", slots.session, MAX_NAME);
@@ -143,7 +148,7 @@ pub(super) fn read(masked: &Masked<'_>) -> Event {
         _ => Vec::new(),
     };
     Event {
-        id: masked.id(),
+        id,
         kind,
         stream,
         session,

@@ -25,7 +25,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{Door, Event, NewEntry, Timestamp};
+use crate::model::{Door, Event, EventId, NewEntry, Timestamp};
 use crate::store::{Appended, StoreError};
 
 pub use handler::endpoint;
@@ -76,6 +76,16 @@ pub fn admit(door: &Door, body: &[u8], now: Timestamp) -> Result<(Event, Bytes),
     let verified = signature::verify(door, callback, now)?;
     let masked = mask::mask(verified);
     Ok((event::read(&masked), masked.into_body()))
+}
+
+/// The event of a body from the journal or an export: it was let in and masked once, and is neither again.
+///
+/// # Errors
+/// [`Refusal::Malformed`] if it is no callback.
+pub fn recorded(body: &[u8], id: EventId) -> Result<Event, Refusal> {
+    let callback = wire::Callback::parse(body)?;
+    let fields = callback.fields.iter().map(|field| (field.key.as_ref(), field.raw));
+    Ok(event::read_fields(id, callback.kind, fields))
 }
 
 #[cfg(test)]

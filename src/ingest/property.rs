@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::admit;
+use super::{admit, recorded};
 use crate::model::{Door, Timestamp};
 
 const PUSH_ERROR: &str = include_str!("../../tests/fixtures/push_error.json");
@@ -53,6 +53,7 @@ fn open() -> Door {
 fn check(body: &[u8]) -> bool {
     let Ok((event, copy)) = admit(&open(), body, Timestamp(0)) else { return false };
     serde_json::from_slice::<serde_json::Value>(&copy).expect("the copy is JSON");
+    assert_eq!(recorded(&copy, event.id).as_ref(), Ok(&event), "read again from the copy it is the same");
     assert!(event.abnormal.iter().all(|a| a.count > 0 && a.details.len() <= 256));
     assert!(event.unreadable.as_ref().is_none_or(|why| !why.is_empty() && why.len() <= 512));
     true

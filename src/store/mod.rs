@@ -5,7 +5,7 @@
 //! outbox that the engine's commits fill.
 
 pub mod sqlite;
-pub use sqlite::{OpenError, Recorded, Scan, Settings, Sqlite};
+pub use sqlite::{Archive, Begin, Entries, OpenError, ReadBody, Recorded, Scan, Settings, Sqlite};
 
 #[cfg(test)]
 pub(crate) mod conformance;

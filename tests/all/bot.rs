@@ -58,6 +58,12 @@ impl Bot {
         format!("{}/callback", self.listen)
     }
 
+    /// Where operators come in.
+    #[allow(dead_code, reason = "the load bench, which shares this file, has no use for it")]
+    pub(crate) fn admin_url(&self) -> &str {
+        &self.admin
+    }
+
     /// An admin page's text.
     pub(crate) async fn admin(&self, path: &str) -> (u16, String) {
         let answer = client().get(format!("{}{path}", self.admin)).send().await.unwrap();

@@ -7,6 +7,7 @@ mod bot;
 mod crash;
 mod docs;
 mod house;
+mod proof;
 mod reload;
 mod rules;
 mod whole;

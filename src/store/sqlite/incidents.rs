@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, int};
-use crate::model::{About, EngineChanges, EngineState, Group, GroupId, Incident, Keyed, Notification};
+use crate::model::{About, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Keyed, Notification};
 use crate::store::Members;
 
 /// An engine commit with everything turned into text already, which is not the writer's work.
@@ -92,6 +92,13 @@ pub(super) fn group(conn: &Connection, id: GroupId) -> Result<Option<Members>, F
         incidents.push(parse(text(row.get_ref(0)?)?, "incident")?);
     }
     Ok(Some((group, incidents)))
+}
+
+/// An incident as it was last written.
+pub(super) fn incident(conn: &Connection, id: IncidentId) -> Result<Option<Incident>, Fault> {
+    let mut statement = conn.prepare_cached("SELECT data FROM incidents WHERE id = ?")?;
+    let data: Option<String> = statement.query_row([int(id.0)], |row| row.get(0)).optional()?;
+    data.map(|data| parse(&data, "incident")).transpose()
 }
 
 fn put_incident(conn: &Connection, incident: &Incident, data: &str) -> Result<(), Fault> {

@@ -88,6 +88,12 @@ pub(super) fn first_since(conn: &Connection, at: Timestamp) -> Result<Option<Spa
     Ok(Some(found))
 }
 
+/// The first row that begins at `seq` or later.
+pub(super) fn row_from(conn: &Connection, seq: Seq) -> Result<Option<Span>, Fault> {
+    let sql = "SELECT first_seq, count, at FROM journal WHERE first_seq >= ? ORDER BY first_seq LIMIT 1";
+    one(conn, sql, Some(seq))
+}
+
 /// The oldest rows, up to `limit`.
 pub(super) fn oldest(conn: &Connection, limit: usize) -> Result<Vec<Span>, Fault> {
     let mut statement = conn.prepare_cached("SELECT first_seq, count, at FROM journal ORDER BY first_seq LIMIT ?")?;

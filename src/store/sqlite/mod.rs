@@ -9,6 +9,9 @@ pub use settings::Settings;
 mod error;
 pub use error::OpenError;
 
+mod archive;
+pub use archive::{Archive, Begin, Entries, ReadBody};
+
 mod scan;
 pub use scan::{Recorded, Scan};
 

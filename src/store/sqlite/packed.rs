@@ -53,7 +53,12 @@ pub(super) fn pack(entries: &mut [NewEntry]) -> Result<Packed, Fault> {
 
 /// The identities of a row, without those that have none.
 pub(super) fn unpack_ids(ids: &[u8]) -> impl Iterator<Item = EventId> {
-    ids.as_chunks().0.iter().map(|id| EventId(*id)).filter(|id| *id != NO_ID)
+    unpack_all_ids(ids).filter(|id| *id != NO_ID)
+}
+
+/// One identity for each entry of a row, zeros where it has none.
+pub(super) fn unpack_all_ids(ids: &[u8]) -> impl Iterator<Item = EventId> {
+    ids.as_chunks().0.iter().map(|id| EventId(*id))
 }
 
 /// The inputs of a row.

@@ -7,9 +7,8 @@ use bytes::Bytes;
 use rusqlite::Connection;
 
 use super::error::{Fault, int};
-use super::folder::{DATABASE, Found, look};
 use super::packed::unpack_bodies;
-use super::{OpenError, journal, schema};
+use super::{Archive, OpenError, journal, schema};
 use crate::model::{Seq, Timestamp};
 use crate::store::StoreError;
 
@@ -43,12 +42,7 @@ impl Scan {
     /// # Errors
     /// [`OpenError`] if there is no database in the folder or it can't be read.
     pub fn open(dir: &Path, since: Option<Timestamp>) -> Result<Scan, OpenError> {
-        let file = dir.join(DATABASE);
-        if look(&file)? == Found::Nothing {
-            return Err(OpenError::Missing { file });
-        }
-        let conn = schema::open_reader(&file).map_err(|fault| schema::refusal(&file, &fault))?;
-        schema::check_owner(&conn, &file)?;
+        let (conn, file) = Archive::open(dir)?.into_parts();
         let first = match since {
             Some(since) => journal::first_since(&conn, since),
             None => journal::tail(&conn),
