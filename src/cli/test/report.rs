@@ -10,7 +10,7 @@ use super::play::{Happened, Play};
 use crate::rules::Diagnostic;
 use crate::rules::trial::{About, Expected, Offset, Trial};
 
-/// Decisions that nothing expected, shown at most per test.
+/// Lines that nothing came of, and decisions that nothing expected, shown at most per test.
 const MAX_SHOWN: usize = 20;
 
 /// What became of one test file.
@@ -143,7 +143,8 @@ fn test_text(text: &mut String, file: &str, test: &TestReport, style: Style) {
     for (line, why) in &test.play.stuck {
         put(text, format_args!("    {file}:{line}  {why}\n"));
     }
-    for (line, near) in &test.matching.missing {
+    let missing = &test.matching.missing;
+    for (line, near) in missing.iter().take(MAX_SHOWN) {
         let expected = &test.trial.expect[*line];
         match near {
             Some(at) => otherwise(text, file, expected, &test.play.happened[*at], style),
@@ -152,6 +153,9 @@ fn test_text(text: &mut String, file: &str, test: &TestReport, style: Style) {
                 put(text, format_args!("      {}\n", style.red(&format!("- {}", form::expected(expected)))));
             }
         }
+    }
+    if missing.len() > MAX_SHOWN {
+        put(text, format_args!("    and {} more lines that did not come true\n", missing.len() - MAX_SHOWN));
     }
     unexpected(text, test, style);
     if test.play.flooded {

@@ -195,6 +195,13 @@ fn a_difference_reads_well() {
 }
 
 #[test]
+fn a_long_list_of_differences_is_cut() {
+    let report = run_on("- { name: a, given: [], expect: [ { stream: 'd/p/s{1..50}', at: 0s } ] }\n");
+    let text = text(&report);
+    assert!(text.contains("and 30 more lines that did not come true") && !text.contains("d/p/s21"), "{text}");
+}
+
+#[test]
 fn everything_that_happened_is_shown_as_lines_to_copy() {
     let shown = run_on(WRONG);
     let text = report::file_text(&shown, Style { colours: false, verbose: true });

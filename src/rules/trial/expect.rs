@@ -13,7 +13,7 @@ const SEVERITIES: [(&str, Severity); 3] =
 impl Reader<'_> {
     /// One `expect` line, as often as it says.
     pub(super) fn expected(&mut self, node: &Node) -> Option<Vec<Expected>> {
-        let fields = reading::fields(node, &shape::EXPECT, self.out)?;
+        let fields = self.section(node, &shape::EXPECT)?;
         if fields.iter().next().is_none() {
             self.out.add_hinted(&node.span, "an empty line", "say `at`, `rule` and `is` at least");
             return None;

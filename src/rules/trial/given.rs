@@ -236,7 +236,7 @@ impl Reader<'_> {
                 event.abnormal = self.entries(body)?;
             }
             _ => {
-                let body = reading::fields(body, &shape::BODY, self.out)?;
+                let body = self.section(body, &shape::BODY)?;
                 let every = i64::MIN..=i64::MAX;
                 event.report_interval = interval;
                 event.errcode =
@@ -287,7 +287,7 @@ impl Reader<'_> {
         if matches!(node.kind, Kind::Text { .. }) {
             return self.abnormal_type(node).map(|kind| unmeasured(kind, 1));
         }
-        let fields = reading::fields(node, &shape::ENTRY, self.out)?;
+        let fields = self.section(node, &shape::ENTRY)?;
         let kind = self.required(&fields, "type", "a name such as gop_too_large, or a number");
         let kind = kind.and_then(|node| self.abnormal_type(node));
         let bounds = 1..=i64::from(u32::MAX);
@@ -361,7 +361,7 @@ impl Reader<'_> {
     }
 
     fn mute(&mut self, node: &Node) -> Option<Deed> {
-        let fields = reading::fields(node, &shape::MUTE, self.out)?;
+        let fields = self.section(node, &shape::MUTE)?;
         let matchers = self.required(&fields, "matchers", "what is muted: 'stream=\"cam1\"'").and_then(|node| {
             let scalar = reading::scalar(node, "`matchers`", self.out)?;
             match Matchers::parse(scalar.text) {
@@ -382,7 +382,7 @@ impl Reader<'_> {
     }
 
     fn ack(&mut self, node: &Node) -> Option<Deed> {
-        let fields = reading::fields(node, &shape::ACK, self.out)?;
+        let fields = self.section(node, &shape::ACK)?;
         let rule = self.required(&fields, "rule", "the rule whose incident somebody takes in hand");
         let rule = rule.and_then(|node| self.rule(node));
         if fields.key("stream").or(fields.key("key")).is_none() {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::given;
+use super::shape::Section;
 use super::{About, Expected, LENGTH, Offset, Trial, order, shape};
 use crate::model::{ChannelName, StreamName, Timestamp};
 use crate::rules::RuleSet;
@@ -37,7 +38,7 @@ impl Reader<'_> {
             self.out.add_hinted(&root.span, "the file says nothing", "it needs `rules` and `tests`");
             return Vec::new();
         }
-        let Some(top) = reading::fields(root, &shape::TOP, self.out) else { return Vec::new() };
+        let Some(top) = self.section(root, &shape::TOP) else { return Vec::new() };
         match top.get("rules") {
             Some(node) => _ = reading::scalar(node, "`rules`", self.out),
             None if top.key("rules").is_some() => {}
@@ -56,7 +57,7 @@ impl Reader<'_> {
 
     fn trial(&mut self, node: &Node, names: &mut HashSet<String>) -> Option<Trial> {
         self.out.within(None);
-        let fields = reading::fields(node, &shape::TEST, self.out)?;
+        let fields = self.section(node, &shape::TEST)?;
         let name = self.required(&fields, "name", "say what the test is about, in a few words");
         let name = name.and_then(|node| reading::scalar(node, "`name`", self.out));
         if let Some(name) = name {
@@ -133,6 +134,21 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A mapping with the keys of a section; others are noted.
+    pub(super) fn section<'n>(&mut self, node: &'n Node, section: &Section) -> Option<Fields<'n>> {
+        let fields = reading::named(node, section.what, self.out)?;
+        let Kind::Map(entries) = &node.kind else { return Some(fields) };
+        let keys = || section.keys.iter().copied();
+        for (key, _) in entries.iter().filter(|(key, _)| !section.keys.contains(&&*key.text)) {
+            let message = format!("{} has no key {}", section.what, quote(&key.text));
+            match nearest(&key.text, keys()).filter(|_| !self.out.is_flooded()) {
+                Some(word) => self.out.add_hinted(&key.span, message, format!("did you mean `{word}`?")),
+                None => self.out.add_hinted(&key.span, message, format!("it has: {}", reading::join(keys()))),
+            }
+        }
+        Some(fields)
     }
 
     /// The value of a key that must be there.

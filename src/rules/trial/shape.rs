@@ -1,17 +1,19 @@
 //! The keys of a test file, section by section.
 
-use crate::rules::shape::{Shape, Since, Word};
-
-const fn word(name: &'static str) -> Word {
-    Word { name, since: Since::Now }
+/// The keys of one section.
+#[derive(Debug)]
+pub(super) struct Section {
+    /// What people call it: "a test".
+    pub(super) what: &'static str,
+    /// Its keys.
+    pub(super) keys: &'static [&'static str],
 }
 
 /// The file's top.
-pub(super) const TOP: Shape = Shape { what: "a test file", words: &[word("rules"), word("tests")] };
+pub(super) const TOP: Section = Section { what: "a test file", keys: &["rules", "tests"] };
 
 /// A test.
-pub(super) const TEST: Shape =
-    Shape { what: "a test", words: &[word("name"), word("start"), word("given"), word("expect"), word("until")] };
+pub(super) const TEST: Section = Section { what: "a test", keys: &["name", "start", "given", "expect", "until"] };
 
 /// When a `given` line happens.
 pub(super) const WHEN: [&str; 4] = ["at", "received", "every", "times"];
@@ -23,33 +25,20 @@ pub(super) const SENDER: [&str; 6] = ["stream", "session", "user_ip", "appid", "
 pub(super) const DEEDS: [&str; 3] = ["mute", "unmute", "ack"];
 
 /// One entry of a `push_error`.
-pub(super) const ENTRY: Shape =
-    Shape { what: "an entry of `push_error`", words: &[word("type"), word("count"), word("value"), word("values")] };
+pub(super) const ENTRY: Section =
+    Section { what: "an entry of `push_error`", keys: &["type", "count", "value", "values"] };
 
 /// A callback that is no push error.
-pub(super) const BODY: Shape =
-    Shape { what: "this callback", words: &[word("errcode"), word("errmsg"), word("push_duration")] };
+pub(super) const BODY: Section = Section { what: "this callback", keys: &["errcode", "errmsg", "push_duration"] };
 
 /// A mute.
-pub(super) const MUTE: Shape =
-    Shape { what: "`mute`", words: &[word("matchers"), word("duration"), word("reason"), word("author")] };
+pub(super) const MUTE: Section = Section { what: "`mute`", keys: &["matchers", "duration", "reason", "author"] };
 
 /// An acknowledgement.
-pub(super) const ACK: Shape = Shape { what: "`ack`", words: &[word("rule"), word("stream"), word("key"), word("by")] };
+pub(super) const ACK: Section = Section { what: "`ack`", keys: &["rule", "stream", "key", "by"] };
 
 /// An `expect` line.
-pub(super) const EXPECT: Shape = Shape {
+pub(super) const EXPECT: Section = Section {
     what: "an `expect` line",
-    words: &[
-        word("at"),
-        word("rule"),
-        word("is"),
-        word("severity"),
-        word("stream"),
-        word("key"),
-        word("notify"),
-        word("cause"),
-        word("every"),
-        word("times"),
-    ],
+    keys: &["at", "rule", "is", "severity", "stream", "key", "notify", "cause", "every", "times"],
 };
