@@ -60,7 +60,7 @@ const ENTRIES: [Written; 8] = [
     Written::Count("{ not: 1 }", |count| count != 1),
     Written::Type("6", |kind| kind == 6),
     Written::Type("\"video_*\"", |kind| [6, 8, 15].contains(&kind)),
-    Written::Type("\"!~ .*_late\"", |kind| kind != 6),
+    Written::Type("\"!~ .*_late\"", |kind| kind != 6 && kind != 7),
     Written::Value("\">= 3s\"", |ms| ms.is_some_and(|ms| ms >= 3000.0)),
     Written::Value("{ not: \"< 2s\" }", |ms| ms.is_some_and(|ms| ms >= 2000.0)),
     Written::Value("\"< 5s\"", |ms| ms.is_some_and(|ms| ms < 5000.0)),
