@@ -12,6 +12,7 @@ mod demo;
 pub mod exit;
 mod export;
 mod logs;
+mod schema;
 mod serve;
 mod simulate;
 mod test;
@@ -63,6 +64,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Simulate(simulate::SimulateArgs),
     Export(export::ExportArgs),
+    Schema(schema::SchemaArgs),
 }
 
 impl Command {
@@ -70,9 +72,12 @@ impl Command {
     fn usual_log(&self) -> &'static str {
         match self {
             Command::Serve(_) => "info",
-            Command::Check(_) | Command::Test(_) | Command::Demo(_) | Command::Simulate(_) | Command::Export(_) => {
-                "warn"
-            }
+            Command::Check(_)
+            | Command::Test(_)
+            | Command::Demo(_)
+            | Command::Simulate(_)
+            | Command::Export(_)
+            | Command::Schema(_) => "warn",
         }
     }
 
@@ -84,6 +89,7 @@ impl Command {
             Command::Demo(args) => demo::run(args),
             Command::Simulate(args) => simulate::run(args),
             Command::Export(args) => export::run(&args),
+            Command::Schema(args) => schema::run(&args),
         }
     }
 }

@@ -1,10 +1,6 @@
 //! The keys of a test file, section by section.
 
-use crate::rules::shape::{Shape, Since, Word};
-
-const fn word(name: &'static str) -> Word {
-    Word { name, since: Since::Now }
-}
+use crate::rules::shape::{Shape, plain as word};
 
 /// The file's top.
 pub(super) const TOP: Shape = Shape { what: "a test file", words: &[word("rules"), word("tests")] };
