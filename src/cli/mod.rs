@@ -15,6 +15,7 @@ pub mod exit;
 mod explain;
 mod export;
 mod logs;
+mod schema;
 mod serve;
 mod simulate;
 mod table;
@@ -69,6 +70,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Export(export::ExportArgs),
     Explain(explain::ExplainArgs),
+    Schema(schema::SchemaArgs),
 }
 
 impl Command {
@@ -90,6 +92,7 @@ impl Command {
             Command::Simulate(args) => simulate::run(args),
             Command::Export(args) => export::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Schema(args) => schema::run(&args),
         }
     }
 }

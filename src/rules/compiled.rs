@@ -146,3 +146,12 @@ pub struct RuleSet {
     /// Mutes that stand in the file.
     pub mutes: Vec<StandingMute>,
 }
+
+impl RuleSet {
+    /// The longest time over which any rule must look back: windows, silences and `for`. Zero without any.
+    #[must_use]
+    pub fn longest_window(&self) -> Duration {
+        let spans = self.rules.iter().flat_map(|rule| [rule.within, rule.silence, rule.lasting]);
+        spans.flatten().max().unwrap_or_default()
+    }
+}

@@ -134,6 +134,11 @@ impl Mistakes {
         self.found.is_empty()
     }
 
+    /// How many were made: to see whether there were more in between.
+    pub(super) fn count(&self) -> usize {
+        self.found.len() + self.uncounted
+    }
+
     /// Whether so many were made that looking for hints is not worth the time.
     pub(super) fn is_flooded(&self) -> bool {
         self.found.len() > MAX_MISTAKES

@@ -10,6 +10,8 @@ use jiff::{Span, SpanRelativeTo};
 pub(super) struct Bounds {
     low: Duration,
     high: Duration,
+    /// Why there is a most.
+    why: Option<&'static str>,
 }
 
 impl Bounds {
@@ -20,9 +22,32 @@ impl Bounds {
     /// How often something comes back.
     pub(super) const INTERVAL: Bounds = Bounds::secs(1, 30 * DAY);
 
+    /// A sliding window or what needs one: it is rebuilt from the journal, which keeps 72 hours by default.
+    pub(super) const WINDOW: Bounds = Bounds::secs(1, 3 * DAY).because(RETENTION);
+    /// The same, with zero for "not at all".
+    pub(super) const LASTING: Bounds = Bounds::secs(0, 3 * DAY).because(RETENTION);
+    /// A wait, with zero for "not at all".
+    pub(super) const GRACE: Bounds = Bounds::secs(0, DAY);
+
     /// From these seconds to those, both included.
     pub(super) const fn secs(low: u64, high: u64) -> Bounds {
-        Bounds { low: Duration::from_secs(low), high: Duration::from_secs(high) }
+        Bounds { low: Duration::from_secs(low), high: Duration::from_secs(high), why: None }
+    }
+
+    const fn because(self, why: &'static str) -> Bounds {
+        Bounds { why: Some(why), ..self }
+    }
+
+    /// What to write in place of a duration that [`Bounds::check`] or [`parse`] refused.
+    pub(super) fn hint(self, error: &DurationError, written: &str) -> String {
+        match (error, self.why) {
+            (DurationError::TooLong(_), Some(why)) => why.to_owned(),
+            (DurationError::NoUnit, _) => {
+                let number = written.trim();
+                format!("write `{number}s` for seconds, `{number}m` for minutes")
+            }
+            _ => "durations look like 90s, 10m, 1h or 1d12h".to_owned(),
+        }
     }
 
     /// The duration again, if it is within.
@@ -34,6 +59,8 @@ impl Bounds {
         }
     }
 }
+
+const RETENTION: &str = "callbacks older than three days are not kept, so it could never fire";
 
 /// Seconds of a day.
 pub(super) const DAY: u64 = 24 * 60 * 60;
@@ -51,19 +78,6 @@ pub(super) enum DurationError {
     TooShort(Duration),
     /// Above the most.
     TooLong(Duration),
-}
-
-impl DurationError {
-    /// What to write instead.
-    pub(super) fn hint(&self, written: &str) -> String {
-        match self {
-            DurationError::NoUnit => {
-                let number = written.trim();
-                format!("write `{number}s` for seconds, `{number}m` for minutes")
-            }
-            _ => "durations look like 90s, 10m, 1h or 1d12h".to_owned(),
-        }
-    }
 }
 
 impl fmt::Display for DurationError {

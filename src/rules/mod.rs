@@ -37,6 +37,8 @@ mod compile;
 
 mod shape;
 
+pub mod schema;
+
 mod reading;
 
 mod env;

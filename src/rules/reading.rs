@@ -9,6 +9,9 @@ use super::document::{Key, Kind, Node};
 use super::duration::{self, Bounds};
 use super::shape::{Shape, Since, Word};
 
+/// Most names among which the nearest is looked for: more takes longer than a hint is worth.
+const MAX_NEAR: usize = 1_000;
+
 /// A scalar to be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scalar<'n> {
@@ -182,7 +185,7 @@ pub(super) fn duration(node: &Node, what: &str, bounds: Bounds, out: &mut Mistak
             out.add_hinted(
                 scalar.span,
                 format!("{what}: {} {error}", quote(scalar.written)),
-                error.hint(scalar.written),
+                bounds.hint(&error, scalar.written),
             );
             None
         }
@@ -201,6 +204,45 @@ pub(super) fn choice<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], out:
         None => out.add_hinted(scalar.span, message, format!("it is one of: {}", join(words.iter().map(|(w, _)| *w)))),
     }
     None
+}
+
+/// Notes that a name is of nothing that exists, with the nearest one that is; `none` is the hint if there is none at all.
+pub(super) fn unknown<'a>(
+    scalar: Scalar<'_>,
+    message: String,
+    known: impl Iterator<Item = &'a str> + Clone,
+    none: &str,
+    out: &mut Mistakes,
+) {
+    if out.is_flooded() {
+        return out.add(scalar.span, message);
+    }
+    let hint = match nearest(scalar.written, known.clone().take(MAX_NEAR)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.clone().next().is_none() => none.to_owned(),
+        None => {
+            let more = if known.clone().nth(20).is_some() { ", …" } else { "" };
+            format!("there are: {}{more}", join(known.take(20)))
+        }
+    };
+    out.add_hinted(scalar.span, message, hint);
+}
+
+/// Where in the file a part of a scalar's value stands; the whole scalar if it is not written as it is meant (escapes,
+/// references, several lines).
+pub(super) fn place(scalar: Scalar<'_>, part: Range<usize>) -> Range<usize> {
+    let (span, length) = (scalar.span, scalar.text.len());
+    // Quotes are one byte at each end.
+    let quote = match span.len().checked_sub(length) {
+        Some(0) => 0,
+        Some(2) => 1,
+        _ => return span.clone(),
+    };
+    if scalar.text != scalar.written || part.end > length {
+        return span.clone();
+    }
+    let start = span.start + quote;
+    start + part.start.min(part.end)..start + part.end
 }
 
 /// Names in a row for a hint.

@@ -1,12 +1,28 @@
-//! The keys of rules.yaml, section by section: what may be written where, and what this version has yet to learn.
+//! The keys of rules.yaml, section by section: what may be written where, what editors say of it, and what this version
+//! has yet to learn. The reader and the JSON Schema go by the same tables.
+
+mod channel;
+pub(super) use channel::{CHANNEL, CHANNEL_TYPES, TENCENT};
+
+mod rule;
+pub(super) use rule::{DEFAULTS, LEVELS, MAX_COUNT, NOT, RATE_LIMIT, RULE, THRESHOLD, WHERE};
+
+mod top;
+pub(super) use top::{INTERVAL, MUTE, OVERRIDE, ROUTE, TOP};
 
 /// One legal key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Word {
     /// As it is written.
     pub(super) name: &'static str,
     /// Whether this version understands it.
     pub(super) since: Since,
+    /// What may stand behind it.
+    pub(super) value: Value,
+    /// Whether its section is a mistake without it.
+    pub(super) needed: bool,
+    /// What editors say of it, in a sentence or two.
+    pub(super) doc: &'static str,
 }
 
 /// From when on a key is understood.
@@ -18,6 +34,45 @@ pub(super) enum Since {
     Later,
 }
 
+/// What may stand behind a key. Wherever a single value may stand, a reference to the environment may too.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Value {
+    /// Any single value.
+    Text,
+    /// A single value, or the file that it stands in.
+    Secret,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number from the first to the second.
+    Integer(i64, i64),
+    /// `90s`, `10m`, `1d12h`.
+    Duration,
+    /// A number of bytes, `256KiB`.
+    Size,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// A kind of callback, by name or number.
+    Event,
+    /// An abnormal type, by name or number.
+    AbnormalType,
+    /// One of the scopes of `per`.
+    Scope,
+    /// A list of single values; one alone may stand by itself.
+    List(&'static Value),
+    /// A mapping with the keys of a section.
+    Section(&'static Shape),
+    /// A list of such mappings.
+    Rows(&'static Shape),
+    /// A mapping from names of the operator's own.
+    Named(&'static Value),
+    /// Either.
+    Either(&'static Value, &'static Value),
+    /// A condition of `where`.
+    Condition,
+    /// A channel: its keys go by its `type`.
+    Channel,
+}
+
 /// The keys of one section.
 #[derive(Debug)]
 pub(super) struct Shape {
@@ -27,167 +82,23 @@ pub(super) struct Shape {
     pub(super) words: &'static [Word],
 }
 
-const fn now(name: &'static str) -> Word {
-    Word { name, since: Since::Now }
+/// Labels that every incident has, so that no rule may give them.
+pub(super) const BUILT_IN_LABELS: [&str; 8] =
+    ["stream", "domain", "path", "session", "appid", "user_ip", "rule", "severity"];
+
+const fn now(name: &'static str, value: Value, doc: &'static str) -> Word {
+    Word { name, since: Since::Now, value, needed: false, doc }
+}
+
+const fn need(name: &'static str, value: Value, doc: &'static str) -> Word {
+    Word { name, since: Since::Now, value, needed: true, doc }
 }
 
 const fn later(name: &'static str) -> Word {
-    Word { name, since: Since::Later }
+    Word { name, since: Since::Later, value: Value::Text, needed: false, doc: "" }
 }
 
-/// The file's top.
-pub(super) const TOP: Shape = Shape {
-    what: "the top of the file",
-    words: &[
-        now("version"),
-        now("tencent"),
-        now("channels"),
-        now("defaults"),
-        now("rules"),
-        now("catalogue"),
-        now("timezone"),
-        later("routes"),
-        later("time_intervals"),
-        later("mutes"),
-    ],
-};
-
-/// The callback door.
-pub(super) const TENCENT: Shape = Shape {
-    what: "`tencent`",
-    words: &[
-        now("keys"),
-        now("path_secret"),
-        now("allow_unsigned"),
-        now("unsigned_events"),
-        now("clock_skew"),
-        now("max_validity"),
-        now("max_body"),
-        now("sources"),
-        now("trusted_proxies"),
-    ],
-};
-
-/// Keys of every channel.
-pub(super) const CHANNEL: &[Word] =
-    &[now("type"), now("language"), now("min_severity"), now("fallback"), now("timezone"), later("allow")];
-
-/// Keys that only channels of one type have, by `type`.
-pub(super) const CHANNEL_TYPES: [(&str, &[Word]); 5] = [
-    ("slack", &[now("token"), now("channel"), now("webhook_url"), now("api_url"), later("signing_secret")]),
-    (
-        "wecom",
-        &[
-            now("key"),
-            now("api_url"),
-            later("corp_id"),
-            later("agent_id"),
-            later("secret"),
-            later("to"),
-            later("callback_token"),
-            later("encoding_aes_key"),
-        ],
-    ),
-    ("telegram", &[now("token"), now("chat_id"), now("thread_id"), now("api_url")]),
-    ("webhook", &[now("url"), now("headers"), later("template")]),
-    ("console", &[]),
-];
-
-/// What rules fall back on.
-pub(super) const DEFAULTS: Shape = Shape {
-    what: "`defaults`",
-    words: &[
-        now("notify"),
-        now("severity"),
-        now("resolve_after"),
-        now("keep_firing_for"),
-        now("reopen_within"),
-        now("repeat_interval"),
-        now("rate_limit"),
-        later("group_by"),
-        later("for"),
-        later("grace"),
-        later("active"),
-        later("labels"),
-        later("annotations"),
-    ],
-};
-
-/// A rule.
-pub(super) const RULE: Shape = Shape {
-    what: "a rule",
-    words: &[
-        now("name"),
-        now("on"),
-        now("types"),
-        now("where"),
-        now("per"),
-        now("threshold"),
-        now("grace"),
-        now("severity"),
-        now("resolve_after"),
-        now("keep_firing_for"),
-        now("reopen_within"),
-        now("repeat_interval"),
-        now("rate_limit"),
-        now("notify"),
-        now("enabled"),
-        later("for"),
-        later("labels"),
-        later("annotations"),
-        later("group_by"),
-        later("inhibits"),
-        later("active"),
-        later("of"),
-        later("within"),
-    ],
-};
-
-/// A rule's `threshold`.
-pub(super) const THRESHOLD: Shape =
-    Shape { what: "`threshold`", words: &[now("count"), now("within"), later("reports"), later("distinct")] };
-
-/// A severity map.
-pub(super) const LEVELS: Shape =
-    Shape { what: "a `severity` map", words: &[now("info"), now("warning"), now("critical")] };
-
-/// A token bucket.
-pub(super) const RATE_LIMIT: Shape = Shape { what: "`rate_limit`", words: &[now("burst"), now("every")] };
-
-/// A rule's conditions.
-pub(super) const WHERE: Shape = Shape {
-    what: "`where`",
-    words: &[
-        now("value"),
-        now("count"),
-        now("type"),
-        now("errcode"),
-        now("stream"),
-        now("domain"),
-        now("path"),
-        now("session"),
-        now("appid"),
-        now("user_ip"),
-        now("node"),
-        now("push_duration"),
-        now("any"),
-        now("hour"),
-        now("weekday"),
-    ],
-};
-
-/// A negated condition.
-pub(super) const NOT: Shape = Shape { what: "a negated condition", words: &[now("not")] };
-
-/// An operator's own words for one abnormal type.
-pub(super) const OVERRIDE: Shape = Shape {
-    what: "a `catalogue` entry",
-    words: &[now("name"), now("viewers"), now("cause"), now("fix"), now("severity")],
-};
-
-/// The scopes of `per`.
-pub(super) const SCOPES: &[Word] =
-    &[now("stream"), later("session"), later("domain"), later("app"), later("user_ip"), later("all")];
+const SEVERITY: Value = Value::OneOf(&["info", "warning", "critical"]);
 
 /// Keys whose values are never shown.
 const SECRETS: [&str; 11] = [
@@ -248,10 +159,27 @@ pub(super) fn is_known(key: &str) -> bool {
     every().any(|word| word.name == key)
 }
 
+/// Every section but the channels', with what the JSON Schema calls it.
+pub(super) fn sections() -> [(&'static str, &'static Shape); 13] {
+    [
+        ("top", &TOP),
+        ("tencent", &TENCENT),
+        ("defaults", &DEFAULTS),
+        ("rule", &RULE),
+        ("threshold", &THRESHOLD),
+        ("levels", &LEVELS),
+        ("rate_limit", &RATE_LIMIT),
+        ("where", &WHERE),
+        ("not", &NOT),
+        ("route", &ROUTE),
+        ("time_interval", &INTERVAL),
+        ("mute", &MUTE),
+        ("catalogue_entry", &OVERRIDE),
+    ]
+}
+
 fn every() -> impl Iterator<Item = &'static Word> {
-    const SECTIONS: [&Shape; 10] =
-        [&TOP, &TENCENT, &DEFAULTS, &RULE, &THRESHOLD, &LEVELS, &RATE_LIMIT, &WHERE, &NOT, &OVERRIDE];
-    let listed = SECTIONS.into_iter().map(|shape| shape.words);
+    let listed = sections().into_iter().map(|(_, shape)| shape.words);
     listed.chain(CHANNEL_TYPES.into_iter().map(|(_, words)| words)).chain([CHANNEL]).flatten()
 }
 

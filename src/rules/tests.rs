@@ -1,12 +1,16 @@
 //! Tests of rules.yaml as a whole: what is refused with which words, what is accepted as what, what it matches.
 
 mod accepted;
+mod checks;
 mod conditions;
 mod fuzz;
+mod language;
 mod matching;
 mod mistakes;
 mod naive;
 mod refusal;
+mod schema;
+mod trees;
 
 use super::{Diagnostic, RuleSet, load};
 
@@ -26,8 +30,12 @@ fn read(text: &str) -> Result<RuleSet, Vec<Diagnostic>> {
     load(text, "rules.yaml", &environment)
 }
 
+/// What a good file compiles to. The JSON Schema has nothing against it either.
 fn fine(text: &str) -> RuleSet {
-    read(text).unwrap_or_else(|mistakes| panic!("{}", show(&mistakes)))
+    let set = read(text).unwrap_or_else(|mistakes| panic!("{text}\n{}", show(&mistakes)));
+    let refusals = schema::refusals(text);
+    assert!(refusals.is_empty(), "the schema refuses what the reader takes: {refusals:#?}\n{text}");
+    set
 }
 
 /// All mistakes of a file, drawn.

@@ -1,10 +1,11 @@
-//! The page about troubles says what the catalogue says.
+//! What is written from the code says what the code says: the page about troubles, the JSON Schema of rules.yaml.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use pushwatch::model::catalogue::{Catalogue, Text};
 use pushwatch::model::{AbnormalType, Language};
+use pushwatch::rules::schema;
 
 const HEAD: &str = "# What goes wrong with a push
 
@@ -16,13 +17,22 @@ Written from the catalogue: `PUSHWATCH_WRITE_DOCS=1 cargo test --test all docs`.
 
 #[test]
 fn the_page_about_troubles_is_the_catalogue() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/troubles.md");
-    let text = write_page();
+    hold("docs/troubles.md", &write_page());
+}
+
+#[test]
+fn the_schema_that_is_checked_in_is_the_one_of_the_code() {
+    hold("docs/rules.schema.json", &format!("{:#}\n", schema::json()));
+}
+
+/// Holds a file against its text, or writes it anew if that is asked for.
+fn hold(file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     if std::env::var("PUSHWATCH_WRITE_DOCS").is_ok() {
-        std::fs::write(&page, &text).unwrap();
+        std::fs::write(&path, text).unwrap();
     }
-    let written = std::fs::read_to_string(&page).unwrap_or_default();
-    assert!(written == text, "docs/troubles.md is not what the catalogue says: PUSHWATCH_WRITE_DOCS=1 writes it anew");
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == text, "{file} is not what the code says: PUSHWATCH_WRITE_DOCS=1 writes it anew");
 }
 
 fn write_page() -> String {

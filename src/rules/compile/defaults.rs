@@ -1,11 +1,13 @@
 //! `defaults`, and the keys that rules share with it.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Channels, SEVERITIES, notify};
-use crate::model::{ChannelName, Severity};
-use crate::rules::compiled::RateLimit;
+use super::{Known, SEVERITIES, labels, notify};
+use crate::model::{ChannelName, Labels, Severity};
+use crate::rules::TimeInterval;
+use crate::rules::compiled::{GroupBy, RateLimit};
 use crate::rules::diagnostic::{Mistakes, quote};
 use crate::rules::document::{Kind, Node};
 use crate::rules::duration::Bounds;
@@ -20,6 +22,14 @@ pub(super) struct Defaults {
     pub(super) severity: Option<Severity>,
     pub(super) pace: Pace,
     pub(super) rate_limit: Option<RateLimit>,
+    pub(super) group_by: GroupBy,
+    /// `for`, of rules on what repeats.
+    pub(super) lasting: Option<Duration>,
+    /// Of rules on the end of a push.
+    pub(super) grace: Option<Duration>,
+    pub(super) active: Vec<Arc<TimeInterval>>,
+    pub(super) labels: Labels,
+    pub(super) annotations: Labels,
 }
 
 /// How a trouble ends and comes back.
@@ -41,13 +51,19 @@ const PACE: Pace = Pace {
 const RATE_LIMIT: RateLimit = RateLimit { burst: NonZeroU32::MIN.saturating_add(2), every: Duration::from_secs(600) };
 
 /// Compiles `defaults`.
-pub(super) fn compile(top: &Fields<'_>, channels: &Channels, out: &mut Mistakes) -> Defaults {
+pub(super) fn compile(top: &Fields<'_>, known: &Known, out: &mut Mistakes) -> Defaults {
     let mut defaults = Defaults {
         notify: Vec::new(),
         notify_written: false,
         severity: None,
         pace: PACE,
         rate_limit: Some(RATE_LIMIT),
+        group_by: GroupBy::Stream,
+        lasting: None,
+        grace: None,
+        active: Vec::new(),
+        labels: Labels::default(),
+        annotations: Labels::default(),
     };
     let Some(fields) = top.get("defaults").and_then(|node| reading::fields(node, &shape::DEFAULTS, out)) else {
         return defaults;
@@ -55,7 +71,10 @@ pub(super) fn compile(top: &Fields<'_>, channels: &Channels, out: &mut Mistakes)
     out.within(Some("`defaults`".to_owned()));
     defaults.notify_written = fields.key("notify").is_some();
     if let Some(node) = fields.get("notify") {
-        defaults.notify = notify(node, channels, out);
+        defaults.notify = notify(node, &known.channels, out);
+        if matches!(&node.kind, Kind::Seq(items) if items.is_empty()) && !known.has_routes {
+            out.add_hinted(&node.span, "nobody would hear of anything", "name a channel, or write `routes`");
+        }
     }
     if let Some(node) = fields.get("severity") {
         defaults.severity = reading::choice(node, "`severity`", &SEVERITIES, out);
@@ -64,6 +83,20 @@ pub(super) fn compile(top: &Fields<'_>, channels: &Channels, out: &mut Mistakes)
     if let Some(node) = fields.get("rate_limit") {
         defaults.rate_limit = rate_limit(node, out);
     }
+    if let Some(node) = fields.get("group_by") {
+        defaults.group_by = labels::group_by(node, &known.labels, out);
+    }
+    let mut wait = |key: &str, bounds: Bounds| {
+        let node = fields.get(key)?;
+        reading::duration(node, &format!("`{key}`"), bounds, out).filter(|wait| !wait.is_zero())
+    };
+    defaults.lasting = wait("for", Bounds::LASTING);
+    defaults.grace = wait("grace", Bounds::GRACE);
+    if let Some(node) = fields.get("active") {
+        defaults.active = known.intervals.active(node, out);
+    }
+    defaults.labels = labels::labels(&fields, &Labels::default(), out);
+    defaults.annotations = labels::annotations(&fields, &Labels::default(), out);
     out.within(None);
     defaults
 }

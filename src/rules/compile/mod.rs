@@ -4,10 +4,18 @@ mod channels;
 mod conditions;
 mod defaults;
 mod door;
+mod inhibits;
+mod intervals;
+mod labels;
+mod repeats;
+mod routing;
 mod rule;
+mod silence;
+mod threshold;
 mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -17,6 +25,9 @@ use super::diagnostic::{Mistakes, nearest, quote};
 use super::document::{Kind, Node};
 use super::reading::{self, Fields};
 use super::shape;
+use intervals::Intervals;
+use labels::LabelNames;
+
 use crate::model::{AbnormalType, Catalogue, Channel, ChannelName, Door, Severity};
 
 /// Longest name of a rule or a channel, in characters.
@@ -32,22 +43,42 @@ pub(super) fn compile(root: &Node, hash: String, out: &mut Mistakes) -> Option<R
     check_version(&top, out);
     let timezone = top.get("timezone").and_then(|node| zone(node, out)).unwrap_or(TimeZone::UTC);
     let channels = channels::compile(&top, &timezone, out);
-    let defaults = defaults::compile(&top, &channels, out);
+    let known = Known {
+        intervals: intervals::compile(&top, &timezone, out),
+        labels: LabelNames::collect(&top),
+        has_routes: top.get("routes").is_some_and(|node| !matches!(&node.kind, Kind::Seq(items) if items.is_empty())),
+        channels,
+        timezone,
+    };
+    let defaults = defaults::compile(&top, &known, out);
     let door = top.get("tencent").map_or_else(Door::default, |node| door::compile(node, out));
     let catalogue = top.get("catalogue").map_or_else(Catalogue::default, |node| wording::compile(node, out));
-    let rules = rule::compile_all(&top, &channels, &defaults, &timezone, out);
+    let rules = rule::compile_all(&top, &known, &defaults, out);
+    let routes = routing::routes(&top, &known, out);
+    let mutes = routing::mutes(&top, &known, out);
     out.is_empty().then(|| RuleSet {
         hash,
         rules,
-        channels: channels.compiled,
+        channels: known.channels.compiled,
         door,
         catalogue: Arc::new(catalogue),
         rate_limit: defaults.rate_limit,
-        timezone,
+        timezone: known.timezone,
         notify: defaults.notify,
-        routes: Vec::new(),
-        mutes: Vec::new(),
+        routes,
+        mutes,
     })
+}
+
+/// What rules, routes and mutes refer to.
+struct Known {
+    channels: Channels,
+    intervals: Intervals,
+    labels: LabelNames,
+    /// Whether there are routes, be it with mistakes: then rules and `defaults` need not say who hears of them.
+    has_routes: bool,
+    /// The file's.
+    timezone: TimeZone,
 }
 
 /// The channels of the file.
@@ -128,7 +159,7 @@ fn channel_name(node: &Node, channels: &Channels, out: &mut Mistakes) -> Option<
 }
 
 /// Whether a text will do as the name of a rule or a channel; what is wrong is noted.
-fn check_name(name: &str, what: &str, at: &std::ops::Range<usize>, out: &mut Mistakes) -> bool {
+fn check_name(name: &str, what: &str, at: &Range<usize>, out: &mut Mistakes) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let problem = if name.is_empty() {
         "is empty"
@@ -144,7 +175,7 @@ fn check_name(name: &str, what: &str, at: &std::ops::Range<usize>, out: &mut Mis
 }
 
 /// An abnormal type by name or number.
-fn abnormal_type(text: &str, written: &str, at: &std::ops::Range<usize>, out: &mut Mistakes) -> Option<AbnormalType> {
+fn abnormal_type(text: &str, written: &str, at: &Range<usize>, out: &mut Mistakes) -> Option<AbnormalType> {
     match (text.parse::<u32>(), AbnormalType::from_name(text)) {
         (Ok(number), _) if number > 0 => Some(AbnormalType(number)),
         (_, Some(kind)) => Some(kind),

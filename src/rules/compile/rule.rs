@@ -5,34 +5,39 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-
 use super::conditions::Ground;
 use super::defaults::{self, Defaults};
 use super::door::event_kind;
-use super::{Channels, SEVERITIES, abnormal_type, check_name, conditions, notify};
-use crate::model::{AbnormalType, ChannelName, EventKind, Labels, Scope, Severity};
-use crate::rules::compiled::{GroupBy, Measure, Plan, Rule};
-use crate::rules::diagnostic::{Mistakes, nearest, quote};
+use super::threshold;
+use super::{Known, abnormal_type, check_name, conditions, inhibits, labels, notify, repeats, silence};
+use crate::model::{AbnormalType, ChannelName, EventKind, Scope};
+use crate::rules::compiled::Rule;
+use crate::rules::diagnostic::{Mistakes, quote};
 use crate::rules::document::{Kind, Node};
 use crate::rules::duration::Bounds;
-use crate::rules::reading::{self, Fields};
-use crate::rules::shape::{self, Since};
+use crate::rules::reading::{self, Fields, Scalar};
+use crate::rules::shape;
 
-/// The widest window: the journal keeps 72 hours by default, and a window is rebuilt from the journal.
-const WINDOW: Bounds = Bounds::secs(1, 72 * 60 * 60);
-
-/// Highest count of a threshold: far above what any window holds, small enough for every sum.
-const MAX_COUNT: i64 = 1_000_000_000;
+/// A rule while the others are being read: what checks across rules need of it.
+pub(super) struct Draft<'n> {
+    /// As it was written.
+    pub(super) node: &'n Node,
+    /// Its name, and where to point.
+    pub(super) name: Option<&'n str>,
+    pub(super) at: &'n Range<usize>,
+    pub(super) enabled: bool,
+    /// Whether no mistake was found in it by itself.
+    pub(super) is_clean: bool,
+    /// `None` if it has a mistake.
+    pub(super) per: Option<Scope>,
+    /// Names of rules, not yet looked up.
+    pub(super) inhibits: Vec<Scalar<'n>>,
+    /// What it compiled to, without `inhibits`; `None` after a mistake that leaves nothing to compile.
+    pub(super) rule: Option<Rule>,
+}
 
 /// Compiles all rules; disabled ones are checked like the others and left out.
-pub(super) fn compile_all(
-    top: &Fields<'_>,
-    channels: &Channels,
-    defaults: &Defaults,
-    zone: &TimeZone,
-    out: &mut Mistakes,
-) -> Vec<Rule> {
+pub(super) fn compile_all(top: &Fields<'_>, known: &Known, defaults: &Defaults, out: &mut Mistakes) -> Vec<Rule> {
     let Some(node) = top.get("rules") else {
         if top.key("rules").is_none() {
             out.add_hinted(
@@ -47,7 +52,7 @@ pub(super) fn compile_all(
         out.add_hinted(&node.span, "`rules` must be a list", "begin each rule with `- name:`");
         return Vec::new();
     };
-    let mut rules = Vec::new();
+    let mut drafts: Vec<Draft<'_>> = Vec::new();
     let mut names: HashMap<&str, usize> = HashMap::new();
     for (index, item) in items.iter().enumerate() {
         out.within(Some(format!("rule {}", index + 1)));
@@ -56,23 +61,29 @@ pub(super) fn compile_all(
             continue;
         };
         let name = name(&fields, out);
-        if let Some((name, at)) = name {
-            out.within(Some(format!("rule {}", quote(name))));
-            if let Some(first) = names.insert(name, index) {
-                out.add_hinted(at, "another rule has this name", format!("it is rule {} of the file", first + 1));
+        if let Some(name) = name {
+            out.within(Some(format!("rule {}", quote(name.text))));
+            if let Some(first) = names.insert(name.text, index) {
+                out.add_hinted(
+                    name.span,
+                    "another rule has this name",
+                    format!("it is rule {} of the file", first + 1),
+                );
             }
         }
         // Again, now that the mistakes can name the rule.
+        let before = out.count();
         reading::fields(item, &shape::RULE, out);
-        let enabled = fields.get("enabled").and_then(|node| reading::boolean(node, "`enabled`", out)).unwrap_or(true);
-        let rule = rule(&fields, name.map(|(name, _)| name), channels, defaults, zone, out);
-        rules.extend(rule.filter(|_| enabled));
+        let draft = draft(item, &fields, name, (known, defaults), out);
+        drafts.push(Draft { is_clean: out.count() == before, ..draft });
     }
     out.within(None);
-    rules
+    inhibits::check(&mut drafts, out);
+    repeats::check(&drafts, out);
+    drafts.into_iter().filter(|draft| draft.enabled).filter_map(|draft| draft.rule).collect()
 }
 
-fn name<'n>(fields: &Fields<'n>, out: &mut Mistakes) -> Option<(&'n str, &'n Range<usize>)> {
+fn name<'n>(fields: &Fields<'n>, out: &mut Mistakes) -> Option<Scalar<'n>> {
     let Some(node) = fields.get("name") else {
         if fields.key("name").is_none() {
             out.add_hinted(fields.at, "`name` is missing", "a rule is known by its name");
@@ -80,74 +91,122 @@ fn name<'n>(fields: &Fields<'n>, out: &mut Mistakes) -> Option<(&'n str, &'n Ran
         return None;
     };
     let scalar = reading::scalar(node, "`name`", out)?;
-    check_name(scalar.text, "`name`", scalar.span, out).then_some((scalar.text, scalar.span))
+    check_name(scalar.text, "`name`", scalar.span, out).then_some(scalar)
+}
+
+fn draft<'n>(
+    node: &'n Node,
+    fields: &Fields<'n>,
+    name: Option<Scalar<'n>>,
+    (known, defaults): (&Known, &Defaults),
+    out: &mut Mistakes,
+) -> Draft<'n> {
+    let enabled = fields.get("enabled").and_then(|node| reading::boolean(node, "`enabled`", out)).unwrap_or(true);
+    let per = match fields.get("per") {
+        Some(node) => reading::choice(node, "`per`", &Scope::ALL.map(|scope| (scope.as_str(), scope)), out),
+        None => Some(Scope::default()),
+    };
+    Draft {
+        node,
+        name: name.map(|name| name.text),
+        at: name.map_or(fields.at, |name| name.span),
+        enabled,
+        is_clean: true,
+        per,
+        inhibits: inhibits::read(fields, out),
+        rule: rule(fields, name, per, (known, defaults), out),
+    }
 }
 
 fn rule(
     fields: &Fields<'_>,
-    name: Option<&str>,
-    channels: &Channels,
-    defaults: &Defaults,
-    zone: &TimeZone,
+    name: Option<Scalar<'_>>,
+    per: Option<Scope>,
+    (known, defaults): (&Known, &Defaults),
     out: &mut Mistakes,
 ) -> Option<Rule> {
-    let on = on(fields, out);
-    let types = types(fields, on, out);
+    let listening = listening(fields, out);
+    let (on, is_silence) = (listening.on, listening.is_silence);
+    let types = if is_silence { Vec::new() } else { types(fields, on, out) };
     let conditions = match (fields.get("where"), on) {
-        (Some(node), Some(on)) => conditions::compile(node, &Ground { on, types: &types, zone }, out),
+        (Some(node), Some(on)) => conditions::compile(node, &Ground { on, types: &types, zone: &known.timezone }, out),
         _ => Vec::new(),
     };
-    check_scope(fields, out);
-    let threshold = threshold(fields, out);
-    let plan = plan(fields, on, threshold, defaults, out);
-    let grace = grace(fields, on, out);
-    if on == Some(EventKind::PushEnd)
-        && let Some(at) = fields.key("resolve_after").or(fields.key("keep_firing_for"))
-    {
-        let hint = "it is over when the stream is pushed again; remove the line";
-        out.add_hinted(at, "a push that ended does not get well by silence", hint);
+    let firing = if is_silence {
+        threshold::of_silence(fields, defaults, out)
+    } else {
+        threshold::firing(fields, threshold::Ground { on, per }, defaults, out)
+    };
+    let (lasting, grace) = match is_silence {
+        true => (None, None),
+        false => (lasting(fields, on, defaults, out), grace(fields, on, per, defaults, out)),
+    };
+    if let (Some(kind), false, true) = (on, is_silence, is_narrow(per)) {
+        check_quiet(fields, kind, out);
     }
     let pace = defaults::pace(fields, defaults.pace, out);
     let rate_limit = fields.get("rate_limit").and_then(|node| defaults::rate_limit(node, out));
-    let notify = listeners(fields, channels, defaults, out);
+    let notify = listeners(fields, known, defaults, out);
+    let labels = labels::labels(fields, &defaults.labels, out);
+    let annotations = labels::annotations(fields, &defaults.annotations, out);
+    let group_by = fields.get("group_by").map(|node| labels::group_by(node, &known.labels, out));
+    let active = fields.get("active").map(|node| known.intervals.active(node, out));
     Some(Rule {
-        name: Arc::from(name?),
+        name: Arc::from(name?.text),
         on: on?,
-        silence: None,
+        silence: listening.silence,
         types,
         conditions,
-        per: Scope::Stream,
-        measure: Measure::Count,
-        within: threshold.within,
-        plan: plan?,
-        lasting: None,
+        per: per?,
+        measure: firing.measure,
+        within: firing.within,
+        plan: firing.plan?,
+        lasting,
         grace,
         resolve_after: pace.resolve_after,
         reopen_within: pace.reopen_within,
         repeat_interval: pace.repeat_interval,
         rate_limit,
-        notify: fields.key("notify").is_some().then_some(notify),
-        labels: Labels::default(),
-        annotations: Labels::default(),
-        group_by: GroupBy::Stream,
+        notify,
+        labels,
+        annotations,
+        group_by: group_by.unwrap_or_else(|| defaults.group_by.clone()),
         inhibits: Vec::new(),
-        active: Vec::new(),
+        active: active.unwrap_or_else(|| defaults.active.clone()),
     })
 }
 
-fn on(fields: &Fields<'_>, out: &mut Mistakes) -> Option<EventKind> {
-    let Some(node) = fields.get("on") else {
-        if fields.key("on").is_none() {
-            out.add_hinted(fields.at, "`on` is missing: which event?", "push errors are `on: push_error`");
+/// What a rule listens to.
+struct Listening {
+    /// The kind of event; `None` after a mistake.
+    on: Option<EventKind>,
+    /// How long nothing may be heard of it.
+    silence: Option<Duration>,
+    is_silence: bool,
+}
+
+fn listening(fields: &Fields<'_>, out: &mut Mistakes) -> Listening {
+    let scalar = match fields.get("on") {
+        Some(node) => reading::scalar(node, "`on`", out),
+        None => {
+            if fields.key("on").is_none() {
+                out.add_hinted(fields.at, "`on` is missing: which event?", "push errors are `on: push_error`");
+            }
+            None
         }
-        return None;
     };
-    let scalar = reading::scalar(node, "`on`", out)?;
-    if scalar.text == "silence" {
-        reading::not_yet(scalar.span, "silence", out);
-        return None;
+    match scalar {
+        None => Listening { on: None, silence: None, is_silence: false },
+        Some(scalar) if scalar.text == "silence" => {
+            let (on, silence) = silence::compile(fields, out);
+            // Without its length it is no rule on silence, and it must not become one on what it misses.
+            Listening { on: on.filter(|_| silence.is_some()), silence, is_silence: true }
+        }
+        Some(scalar) => {
+            silence::check_absent(fields, out);
+            Listening { on: event_kind(scalar, out), silence: None, is_silence: false }
+        }
     }
-    event_kind(scalar, out)
 }
 
 fn types(fields: &Fields<'_>, on: Option<EventKind>, out: &mut Mistakes) -> Vec<AbnormalType> {
@@ -176,130 +235,73 @@ fn types(fields: &Fields<'_>, on: Option<EventKind>, out: &mut Mistakes) -> Vec<
     types
 }
 
-fn check_scope(fields: &Fields<'_>, out: &mut Mistakes) {
-    let Some(scalar) = fields.get("per").and_then(|node| reading::scalar(node, "`per`", out)) else { return };
-    match shape::SCOPES.iter().find(|word| word.name == scalar.text) {
-        Some(word) if word.since == Since::Now => {}
-        Some(word) => {
-            let message = format!("`per: {}` is not in this version yet", word.name);
-            out.add_hinted(scalar.span, message, "for now all rules are `per: stream`");
-        }
-        None => {
-            let message = format!("`per` can't be {}", quote(scalar.written));
-            match nearest(scalar.written, shape::SCOPES.iter().map(|word| word.name)) {
-                Some(near) => out.add_hinted(scalar.span, message, format!("did you mean `{near}`?")),
-                None => out.add_hinted(scalar.span, message, "it is `stream`"),
-            }
-        }
-    }
+/// Whether a rule judges single streams, or pushes of them.
+fn is_narrow(per: Option<Scope>) -> bool {
+    matches!(per, None | Some(Scope::Stream | Scope::Session))
 }
 
-#[derive(Clone, Copy, Default)]
-struct Threshold {
-    count: Option<u64>,
-    within: Option<Duration>,
-    /// Whether each was written, be it with a mistake.
-    has_count: bool,
-    has_within: bool,
-}
-
-fn threshold(fields: &Fields<'_>, out: &mut Mistakes) -> Threshold {
-    let threshold = fields.get("threshold").and_then(|node| reading::fields(node, &shape::THRESHOLD, out));
-    let Some(threshold) = threshold else { return Threshold::default() };
-    Threshold {
-        count: threshold.get("count").and_then(|node| count(node, "`count`", out)),
-        within: threshold.get("within").and_then(|node| reading::duration(node, "`within`", WINDOW, out)),
-        has_count: threshold.key("count").is_some(),
-        has_within: threshold.key("within").is_some(),
-    }
-}
-
-fn count(node: &Node, what: &str, out: &mut Mistakes) -> Option<u64> {
-    reading::integer(node, what, 1..=MAX_COUNT, out).and_then(|count| u64::try_from(count).ok())
-}
-
-fn plan(
-    fields: &Fields<'_>,
-    on: Option<EventKind>,
-    threshold: Threshold,
-    defaults: &Defaults,
-    out: &mut Mistakes,
-) -> Option<Plan> {
-    let first = threshold.count.unwrap_or(1);
-    let node = match fields.get("severity") {
-        Some(node) => node,
-        None => {
-            let plan = match (defaults.severity, on?) {
-                (Some(severity), _) => Plan::Levels(vec![(first, severity)]),
-                (None, EventKind::PushError) => Plan::Catalogue { count: first },
-                (None, _) => Plan::Levels(vec![(first, Severity::Warning)]),
-            };
-            return Some(plan);
-        }
+/// What was told of one stream as a state is not over because nothing more is told.
+fn check_quiet(fields: &Fields<'_>, on: EventKind, out: &mut Mistakes) {
+    let Some(at) = fields.key("resolve_after").or(fields.key("keep_firing_for")) else { return };
+    let message = match on {
+        EventKind::PushEnd => "a push that ended does not get well by silence".to_owned(),
+        kind if kind.is_state() => format!("what {} says does not get well by silence", kind.name()),
+        _ => return,
     };
-    if !matches!(node.kind, Kind::Map(_)) {
-        let severity = reading::choice(node, "`severity`", &SEVERITIES, out)?;
-        return Some(Plan::Levels(vec![(first, severity)]));
-    }
-    if !threshold.has_within {
-        let hint = "add `threshold: { within: 1m }`: the levels are sums within it";
-        out.add_hinted(&node.span, "a `severity` map needs `threshold.within`", hint);
-    }
-    if threshold.has_count {
-        let hint = "remove it: the map's lowest level is where the rule fires";
-        out.add_hinted(&node.span, "a `severity` map and `threshold.count` exclude each other", hint);
-    }
-    levels(node, out)
+    out.add_hinted(at, message, "it is over when the stream is pushed again; remove the line");
 }
 
-fn levels(node: &Node, out: &mut Mistakes) -> Option<Plan> {
-    let fields = reading::fields(node, &shape::LEVELS, out)?;
-    let mut levels: Vec<(u64, Severity)> = Vec::new();
-    for (word, severity) in SEVERITIES {
-        let Some(node) = fields.get(word) else { continue };
-        let Some(level) = count(node, &format!("the level of `{word}`"), out) else { continue };
-        match levels.last() {
-            Some((lower, _)) if *lower >= level => {
-                out.add(&node.span, format!("the level of `{word}` must be above the one before it, {lower}"));
-            }
-            _ => levels.push((level, severity)),
-        }
-    }
-    if levels.is_empty() {
-        if fields.iter().next().is_none() {
-            out.add_hinted(&node.span, "a `severity` map needs a level", "such as `{ warning: 3, critical: 10 }`");
-        }
+/// `for`: how long reports must go on.
+fn lasting(fields: &Fields<'_>, on: Option<EventKind>, defaults: &Defaults, out: &mut Mistakes) -> Option<Duration> {
+    let is_state = on.is_some_and(|kind| kind.is_state() || kind == EventKind::PushBegin);
+    let Some(node) = fields.get("for") else { return defaults.lasting.filter(|_| !is_state) };
+    if let (true, Some(kind), Some(at)) = (is_state, on, fields.key("for")) {
+        let hint = if kind == EventKind::PushEnd { "`grace` waits for a reconnect" } else { "remove the line" };
+        out.add_hinted(at, format!("`for` has no meaning on {}: it is not repeated while it lasts", kind.name()), hint);
         return None;
     }
-    Some(Plan::Levels(levels))
+    reading::duration(node, "`for`", Bounds::LASTING, out).filter(|lasting| !lasting.is_zero())
 }
 
-fn grace(fields: &Fields<'_>, on: Option<EventKind>, out: &mut Mistakes) -> Option<Duration> {
-    let node = fields.get("grace")?;
-    if let (Some(kind @ (EventKind::PushError | EventKind::PushBegin)), Some(at)) = (on, fields.key("grace")) {
-        let hint = "`grace` waits for a reconnect after `push_end`; for push errors use `threshold`";
+fn grace(
+    fields: &Fields<'_>,
+    on: Option<EventKind>,
+    per: Option<Scope>,
+    defaults: &Defaults,
+    out: &mut Mistakes,
+) -> Option<Duration> {
+    // What comes back is a stream, not a site.
+    let is_narrow = is_narrow(per);
+    let Some(node) = fields.get("grace") else {
+        return defaults.grace.filter(|_| on == Some(EventKind::PushEnd) && is_narrow);
+    };
+    let at = fields.key("grace").unwrap_or(&node.span);
+    if let Some(kind) = on.filter(|kind| !kind.is_state()) {
+        let hint = "`grace` waits for a reconnect after `push_end`; elsewhere use `threshold`";
         out.add_hinted(at, format!("`grace` has no meaning on {}", kind.name()), hint);
         return None;
     }
-    reading::duration(node, "`grace`", Bounds::WAIT, out)
+    if !is_narrow {
+        let scope = per.map_or("", Scope::as_str);
+        let hint = "it goes with `per: stream`; for something wider use `threshold`";
+        out.add_hinted(at, format!("`grace` has no meaning per {scope}: what reconnects is a stream"), hint);
+        return None;
+    }
+    reading::duration(node, "`grace`", Bounds::GRACE, out).filter(|grace| !grace.is_zero())
 }
 
-fn listeners(fields: &Fields<'_>, channels: &Channels, defaults: &Defaults, out: &mut Mistakes) -> Vec<ChannelName> {
+/// A rule's own `notify`.
+fn listeners(fields: &Fields<'_>, known: &Known, defaults: &Defaults, out: &mut Mistakes) -> Option<Vec<ChannelName>> {
     let hint = "name a channel here or in `defaults.notify`";
-    match (fields.get("notify"), fields.key("notify")) {
-        (Some(node), at) => {
-            let before = matches!(&node.kind, Kind::Seq(items) if items.is_empty());
-            if before {
-                out.add_hinted(at.unwrap_or(&node.span), "nobody would hear of it", hint);
-            }
-            notify(node, channels, out)
+    let Some(at) = fields.key("notify") else {
+        if defaults.notify.is_empty() && !defaults.notify_written && !known.has_routes {
+            out.add_hinted(fields.at, "nobody would hear of it", hint);
         }
-        (None, Some(_)) => Vec::new(),
-        (None, None) => {
-            if defaults.notify.is_empty() && !defaults.notify_written {
-                out.add_hinted(fields.at, "nobody would hear of it", hint);
-            }
-            defaults.notify.clone()
-        }
+        return None;
+    };
+    let node = fields.get("notify")?;
+    if matches!(&node.kind, Kind::Seq(items) if items.is_empty()) {
+        out.add_hinted(at, "nobody would hear of it", hint);
     }
+    Some(notify(node, &known.channels, out))
 }

@@ -79,7 +79,7 @@ fn events_by_name_and_number() {
 #[test]
 fn disabled_rules_are_left_out_and_the_order_stays() {
     let set = fine(&format!(
-        "{HEAD}rules:\n  - {{ name: z, on: push_end }}\n  - {{ name: m, on: push_end, enabled: false }}\n  - {{ name: a, on: push_end }}\n"
+        "{HEAD}rules:\n  - {{ name: z, on: push_end }}\n  - {{ name: m, on: push_end, enabled: false }}\n  - {{ name: a, on: push_begin }}\n"
     ));
     assert_eq!(set.rules.iter().map(|rule| &*rule.name).collect::<Vec<_>>(), ["z", "a"]);
 }
@@ -166,9 +166,9 @@ fn references_are_resolved_everywhere_and_can_be_escaped() {
 #[test]
 fn anchors_and_merges_save_typing() {
     let set = fine(&format!(
-        "{HEAD}rules:\n  - &base {{ name: a, on: push_error, threshold: {{ count: 2 }} }}\n  - {{ <<: *base, name: b }}\n"
+        "{HEAD}rules:\n  - &base {{ name: a, on: push_error, threshold: {{ count: 2 }} }}\n  - {{ <<: *base, name: b, severity: info }}\n"
     ));
-    assert_eq!(set.rules[1].plan, Plan::Catalogue { count: 2 });
+    assert_eq!(set.rules[1].plan, Plan::Levels(vec![(2, Severity::Info)]));
 }
 
 #[test]
@@ -195,29 +195,52 @@ fn the_shipped_file_loads_with_no_environment_and_covers_every_type() {
 /// What stands in comments of the shipped file is checked as well: people uncomment it.
 #[test]
 fn the_shipped_examples_are_right() {
-    let text: String = include_str!("../../../rules.yaml")
-        .lines()
-        .map(|line| {
-            let bare = line.trim_start();
-            let indent = &line[..line.len() - bare.len()];
-            let example = bare.strip_prefix("# ").filter(|code| {
-                let code = code.trim_start().trim_start_matches("- ");
-                code.split_once(':').is_some_and(|(key, rest)| {
-                    let word = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
-                    let word = word || key == "Authorization";
-                    word && (rest.is_empty() || rest.starts_with(" ")) && !indent.is_empty()
-                })
-            });
-            format!("{indent}{}\n", example.unwrap_or(bare))
-        })
-        .collect();
+    let text = uncommented(include_str!("../../../rules.yaml"));
     let set = |name: &str| match name {
         "SLACK_WEBHOOK_URL" | "ALERT_WEBHOOK_URL" => Some("https://example.com/hook".to_owned()),
         _ => Some("abc123".to_owned()),
     };
     let set = load(&text, "rules.yaml", &set).unwrap_or_else(|mistakes| panic!("{text}\n{}", super::show(&mistakes)));
-    assert_eq!(set.channels.len(), 6, "{:?}", set.channels.keys());
+    assert_eq!(set.channels.len(), 7, "{:?}", set.channels.keys());
     assert!(set.door.path_secret.is_some() && !set.door.sources.is_empty());
+    assert_eq!((set.routes.len(), set.mutes.len()), (2, 2));
+    assert!(set.rules.iter().any(|rule| rule.silence.is_some()), "the examples at the end are rules");
+    for word in crate::rules::shape::words() {
+        let is_key = text
+            .match_indices(&format!("{word}:"))
+            .any(|(at, _)| !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'));
+        assert!(is_key || SPOKEN_OF.contains(&word) && text.contains(word), "rules.yaml does not show `{word}`");
+    }
+}
+
+/// Keys that the shipped file only speaks of.
+const SPOKEN_OF: [&str; 4] = ["push_duration", "session", "appid", "node"];
+
+/// The file with its examples live: indented ones that look like a key, and what follows a commented key of the top.
+fn uncommented(text: &str) -> String {
+    let mut lines = String::new();
+    let mut in_section = false;
+    for line in text.lines() {
+        let bare = line.trim_start();
+        let indent = &line[..line.len() - bare.len()];
+        let code = bare.strip_prefix("# ").unwrap_or_default();
+        in_section = indent.is_empty() && (is_section(code) || in_section && code.starts_with("  "));
+        let is_example = in_section || !indent.is_empty() && is_entry(code);
+        lines += &format!("{indent}{}\n", if is_example { code } else { bare });
+    }
+    lines
+}
+
+fn is_section(code: &str) -> bool {
+    code.strip_suffix(':').is_some_and(crate::rules::shape::is_top)
+}
+
+fn is_entry(code: &str) -> bool {
+    let code = code.trim_start().trim_start_matches("- ");
+    code.split_once(':').is_some_and(|(key, rest)| {
+        let word = !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        (word || key == "Authorization") && (rest.is_empty() || rest.starts_with(' '))
+    })
 }
 
 #[test]

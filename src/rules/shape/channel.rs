@@ -1,0 +1,92 @@
+//! The keys of `tencent` and of `channels`: whose callbacks are taken, and where people are told.
+
+use super::{SEVERITY, Shape, Value, Word, later, need, now};
+
+/// The callback door.
+pub(in crate::rules) static TENCENT: Shape = Shape {
+    what: "`tencent`",
+    words: &[
+        now(
+            "keys",
+            Value::List(&Value::Secret),
+            "Callback keys; several while one is replaced. Empty ones are left out.",
+        ),
+        now("path_secret", Value::Secret, "The callback path is then /callback/SECRET, and /callback is 404."),
+        now("allow_unsigned", Value::Boolean, "Take unsigned callbacks when there is no key. Built in: false."),
+        now(
+            "unsigned_events",
+            Value::List(&Value::Event),
+            "Events taken unsigned although there are keys. Needs `path_secret`.",
+        ),
+        now("clock_skew", Value::Duration, "How far a callback's expiry may lie in the past, up to 1h. Built in: 60s."),
+        now("max_validity", Value::Duration, "How far a callback's expiry may lie ahead, 10m to 1d. Built in: 30m."),
+        now("max_body", Value::Size, "The largest body, 4KiB to 16MiB. Built in: 256KiB."),
+        now("sources", Value::List(&Value::Text), "Networks (CIDR) that callers must be in. Built in: everyone."),
+        now("trusted_proxies", Value::List(&Value::Text), "Networks whose X-Forwarded-For counts. Built in: none."),
+    ],
+};
+
+/// Keys of every channel.
+pub(in crate::rules) const CHANNEL: &[Word] = &[
+    need("type", Value::OneOf(&["slack", "wecom", "telegram", "webhook", "console"]), "The platform."),
+    now("language", Value::OneOf(&["en", "zh"]), "The language of its messages. Built in: en."),
+    now("min_severity", SEVERITY, "It hears of nothing milder than this. Built in: info."),
+    now("fallback", Value::Text, "Another channel, to be told when this one fails for good."),
+    now(
+        "timezone",
+        Value::Text,
+        "The zone in which its messages show times, as Asia/Shanghai. Without it, the file's.",
+    ),
+    later("allow"),
+];
+
+const API_URL: Word = now("api_url", Value::Text, "Another base address in place of the platform's own.");
+
+/// Keys that only channels of one type have, by `type`.
+pub(in crate::rules) const CHANNEL_TYPES: [(&str, &[Word]); 5] = [
+    (
+        "slack",
+        &[
+            now("token", Value::Secret, "A bot's token, xoxb-…; it can edit its messages."),
+            now("channel", Value::Text, "The channel's id, C0123456789; goes with `token`."),
+            now("webhook_url", Value::Secret, "An incoming webhook in place of `token`; it can only post."),
+            API_URL,
+            later("signing_secret"),
+        ],
+    ),
+    (
+        "wecom",
+        &[
+            need("key", Value::Secret, "The group robot's key: what follows key= in its webhook address."),
+            API_URL,
+            later("corp_id"),
+            later("agent_id"),
+            later("secret"),
+            later("to"),
+            later("callback_token"),
+            later("encoding_aes_key"),
+        ],
+    ),
+    (
+        "telegram",
+        &[
+            need("token", Value::Secret, "The bot's token, 123456:ABC-def; BotFather gives it."),
+            need(
+                "chat_id",
+                Value::Integer(-((1 << 52) - 1), (1 << 52) - 1),
+                "The chat; groups have negative ids, -1001234567890.",
+            ),
+            now("thread_id", Value::Integer(1, i64::MAX), "A topic of the chat."),
+            API_URL,
+        ],
+    ),
+    (
+        "webhook",
+        &[
+            need("url", Value::Secret, "Where the JSON is posted to."),
+            now("headers", Value::Named(&Value::Secret), "HTTP headers that go with it."),
+            later("template"),
+        ],
+    ),
+    ("console", &[]),
+];
