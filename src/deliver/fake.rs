@@ -279,6 +279,7 @@ fn incident(stream: &StreamName, channel: &ChannelName) -> Incident {
         user_ip: None,
         appid: None,
         flaps: 0,
+        back: 0,
         notify: vec![channel.clone()],
         ack: None,
         muted_until: None,

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::model::catalogue::Unit;
 use crate::model::{
-    Catalogue, Cause, Distinct, Event, Incident, IncidentId, Key, RuleOutcome, Severity, State, Timestamp, Trouble,
+    Catalogue, Cause, Distinct, Event, EventKind, Incident, IncidentId, Key, RuleOutcome, Severity, State, Timestamp,
+    Trouble,
 };
 use crate::rules::{Measure, Rule};
 
@@ -99,6 +100,7 @@ impl Engine {
             user_ip: None,
             appid: None,
             flaps: 0,
+            back: 0,
             notify: Vec::new(),
             ack: None,
             muted_until: None,
@@ -273,7 +275,7 @@ impl Engine {
 /// Whether silence says nothing about it: it is over only when something is heard.
 pub(super) fn waits_for_word(incident: &Incident) -> bool {
     let of_a_push = matches!(incident.key, Key::Stream(_) | Key::Session { .. });
-    incident.silence.is_some() || (incident.on.is_state() && of_a_push)
+    incident.silence.is_some() || incident.on == EventKind::PushEnd || (incident.on.is_state() && of_a_push)
 }
 
 /// Takes over what the window measures besides counts.
@@ -342,6 +344,7 @@ fn reopen(incident: &mut Incident, found: Incident, deadline: Timestamp) {
     incident.flaps = incident.flaps.saturating_add(1);
     incident.severity = found.severity;
     incident.ack = None;
+    incident.back = 0;
     incident.distinct = found.distinct.or(incident.distinct);
     incident.last_at = found.last_at;
     incident.last_received = found.last_received;

@@ -126,6 +126,12 @@ impl Sessions {
         self.list.iter().any(|s| s.phase == Phase::Live && now < s.at + LIVE_MEMORY)
     }
 
+    /// Whether any is known to have ended.
+    #[must_use]
+    pub(super) fn any_ended(&self) -> bool {
+        self.list.iter().any(|s| s.phase == Phase::Ended)
+    }
+
     /// Forgets what has no bearing any more; returns whether anything went.
     pub(super) fn prune(&mut self, now: Timestamp) -> bool {
         let before = self.list.len();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{Entry, Input, RuleOutcome, State};
-use crate::rules::{Measure, Noun, Plan, Rule};
+use crate::rules::{Measure, Noun, Rule};
 
 use super::Engine;
 use super::report::Finding;
@@ -103,10 +103,7 @@ impl Engine {
 
 /// `4 of 10 within 1m`.
 fn measured(rule: &Rule, finding: &Finding) -> String {
-    let lowest = match &rule.plan {
-        Plan::Catalogue { count } => *count,
-        Plan::Levels(levels) => levels.first().map_or(1, |(count, _)| *count),
-    };
+    let lowest = rule.plan.lowest();
     let what = match rule.measure {
         Measure::Count => "counted",
         Measure::Reports => "reports",

@@ -186,6 +186,9 @@ pub struct Incident {
     /// How often it came back after it was over.
     #[serde(default)]
     pub flaps: u32,
+    /// For many ends of pushes together: streams that came back since.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub back: u64,
     /// Channels that hear of it.
     #[serde(default)]
     pub notify: Vec<ChannelName>,
@@ -219,6 +222,11 @@ impl Incident {
 
 /// Names and values of an operator's own, shared by all incidents of a rule.
 pub type Labels = Arc<BTreeMap<Box<str>, Box<str>>>;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
 
 fn no_labels(labels: &Labels) -> bool {
     labels.is_empty()

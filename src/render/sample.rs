@@ -263,6 +263,7 @@ fn push_error(id: u64, rule: &str, troubles: Vec<Trouble>) -> Incident {
         user_ip: Some("203.0.113.7".into()),
         appid: None,
         flaps: 0,
+        back: 0,
         notify: vec![ChannelName::new("ops")],
         ack: None,
         muted_until: None,

@@ -31,6 +31,17 @@ pub enum Plan {
     Levels(Vec<(u64, Severity)>),
 }
 
+impl Plan {
+    /// The sum from which on it fires.
+    #[must_use]
+    pub fn lowest(&self) -> u64 {
+        match self {
+            Plan::Catalogue { count } => *count,
+            Plan::Levels(levels) => levels.first().map_or(1, |(count, _)| *count),
+        }
+    }
+}
+
 /// One rule, compiled.
 #[derive(Clone, Debug)]
 pub struct Rule {

@@ -91,6 +91,7 @@ pub(crate) fn incident(number: u64) -> Incident {
         user_ip: None,
         appid: None,
         flaps: 0,
+        back: 0,
         notify: vec![ops()],
         ack: None,
         muted_until: None,

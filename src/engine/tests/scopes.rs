@@ -218,7 +218,11 @@ fn the_index_leaves_no_rule_out_that_matches() {
         let on = ["push_error, types: [gop_too_large]", "push_error", "push_end", "relay"][n % 4];
         let glob = format!("stream: \"cam{}*\"", n % 30);
         let condition = conditions.get(n % 13).copied().unwrap_or(&glob);
-        text.push_str(&format!("  - {{ name: r{n}, on: {on}, where: {{ {condition} }}, severity: warning }}\n"));
+        // Rules that are the same but for their names are refused.
+        text.push_str(&format!(
+            "  - {{ name: r{n}, on: {on}, where: {{ {condition} }}, reopen_within: {}s }}\n",
+            n + 1
+        ));
     }
     text.push_str("  - { name: code, on: push_end, where: { errcode: [3, 5] }, severity: warning }\n");
     let set = crate::rules::load(&text, "rules.yaml", &|_| None).unwrap_or_else(|m| panic!("{}", m[0]));
@@ -248,4 +252,39 @@ fn the_index_leaves_no_rule_out_that_matches() {
         }
     }
     assert!(hits > 100, "{hits}");
+}
+
+#[test]
+fn many_ends_of_a_domain_are_over_when_enough_streams_are_back_never_by_silence() {
+    let down = Rule {
+        on: EventKind::PushEnd,
+        per: Scope::Domain,
+        measure: Measure::Distinct(Noun::Stream),
+        within: Some(secs(60)),
+        plan: Plan::Levels(vec![(3, Severity::Critical)]),
+        inhibits: vec!["down".into()],
+        repeat_interval: secs(1_000_000),
+        ..rule("site_down", &[])
+    };
+    let mut bench = Bench::rules(vec![down, stream_down()]);
+    for stream in ["a", "b", "c", "d"] {
+        bench.get(0.0, of(stream, begin("1", 0.0)));
+    }
+    for (n, stream) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        let time = 10.0 + n as f64;
+        bench.get(time, of(stream, end("1", time)));
+    }
+    bench.until(3000.0);
+    let down = |at: f64| [(at, Opened, "down"), (at, Suppressed, "down")];
+    let all: Vec<_> = [100.0, 101.0, 102.0, 103.0].into_iter().flat_map(down).collect();
+    assert_eq!(bench.said(), said(&[&[(12.0, Opened, "site_down")], all.as_slice()].concat()));
+    bench.get(3000.0, of("a", begin("2", 3000.0))).get(3001.0, of("a", error("2", 3001.0, &[(6, 1)])));
+    assert_eq!(bench.said(), said(&[(3000.0, Resolved(Cause::Reconnected), "down")]), "three are down");
+    bench.get(3002.0, of("b", begin("2", 3002.0)));
+    let back =
+        said(&[(3002.0, Resolved(Cause::Reconnected), "down"), (3002.0, Resolved(Cause::Reconnected), "site_down")]);
+    assert_eq!(bench.said(), back, "two are down: below the threshold");
+    bench.told("robot");
+    bench.until(3040.0);
+    assert_eq!(bench.told("robot"), [(3032.0, Reason::Post); 2], "the two that are still down are told");
 }
