@@ -218,7 +218,9 @@ fn the_index_leaves_no_rule_out_that_matches() {
         let on = ["push_error, types: [gop_too_large]", "push_error", "push_end", "relay"][n % 4];
         let glob = format!("stream: \"cam{}*\"", n % 30);
         let condition = conditions.get(n % 13).copied().unwrap_or(&glob);
-        text.push_str(&format!("  - {{ name: r{n}, on: {on}, where: {{ {condition} }}, severity: warning }}\n"));
+        text.push_str(&format!(
+            "  - {{ name: r{n}, on: {on}, where: {{ {condition} }}, labels: {{ n: r{n} }}, severity: warning }}\n"
+        ));
     }
     text.push_str("  - { name: code, on: push_end, where: { errcode: [3, 5] }, severity: warning }\n");
     let set = crate::rules::load(&text, "rules.yaml", &|_| None).unwrap_or_else(|m| panic!("{}", m[0]));
