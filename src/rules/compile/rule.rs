@@ -141,8 +141,8 @@ fn rule(
         true => (None, None),
         false => (lasting(fields, on, defaults, out), grace(fields, on, per, defaults, out)),
     };
-    if let (Some(kind), false, true) = (on, is_silence, is_narrow(per)) {
-        check_quiet(fields, kind, out);
+    if let (Some(kind), false) = (on, is_silence) {
+        check_quiet(fields, kind, per, out);
     }
     let pace = defaults::pace(fields, defaults.pace, out);
     let rate_limit = fields.get("rate_limit").and_then(|node| defaults::rate_limit(node, out));
@@ -240,12 +240,12 @@ fn is_narrow(per: Option<Scope>) -> bool {
     matches!(per, None | Some(Scope::Stream | Scope::Session))
 }
 
-/// What was told of one stream as a state is not over because nothing more is told.
-fn check_quiet(fields: &Fields<'_>, on: EventKind, out: &mut Mistakes) {
+/// A push that ended, and what was told of one stream as a state, is not over because nothing more is told.
+fn check_quiet(fields: &Fields<'_>, on: EventKind, per: Option<Scope>, out: &mut Mistakes) {
     let Some(at) = fields.key("resolve_after").or(fields.key("keep_firing_for")) else { return };
     let message = match on {
         EventKind::PushEnd => "a push that ended does not get well by silence".to_owned(),
-        kind if kind.is_state() => format!("what {} says does not get well by silence", kind.name()),
+        kind if kind.is_state() && is_narrow(per) => format!("what {} says does not get well by silence", kind.name()),
         _ => return,
     };
     out.add_hinted(at, message, "it is over when the stream is pushed again; remove the line");

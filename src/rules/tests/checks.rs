@@ -81,7 +81,9 @@ fn waits_that_have_no_meaning() {
         &[
             "name: a, on: push_end, for: 1m",
             "name: b, on: push_begin, for: 1m, grace: 1m",
-            "name: c, on: push_end, per: domain, grace: 1m",
+            "name: c, on: push_end, per: domain, grace: 1m, resolve_after: 2m",
+            "name: d, on: relay, for: 1m, keep_firing_for: 2m",
+            "name: e, on: record, grace: 1m",
         ],
     ));
 }

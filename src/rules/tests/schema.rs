@@ -139,7 +139,7 @@ pub(super) const EVERY_KEY: &str = r#"
 version: 1
 timezone: UTC
 tencent:
-  keys: [one, { file: "${MISSING:-tests/fixtures/callback_key.txt}" }]
+  keys: [one, { file: "${MISSING:-tests/fixtures/secret.txt}" }]
   path_secret: abc
   allow_unsigned: false
   unsigned_events: [relay, 343]
