@@ -220,8 +220,8 @@ fn the_index_leaves_no_rule_out_that_matches() {
         let condition = conditions.get(n % 13).copied().unwrap_or(&glob);
         // Rules that are the same but for their names are refused.
         text.push_str(&format!(
-            "  - {{ name: r{n}, on: {on}, where: {{ {condition} }}, reopen_within: {}s }}\n",
-            n + 1
+            "  - {{ name: r{n}, on: {on}, where: {{ {condition} }}, severity: warning, labels: {{ n: \"{n}\" }} }}
+"
         ));
     }
     text.push_str("  - { name: code, on: push_end, where: { errcode: [3, 5] }, severity: warning }\n");
