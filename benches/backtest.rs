@@ -65,7 +65,7 @@ fn main() {
 /// The shipped rules and three more.
 fn rules() -> String {
     let more = "
-  - { name: many_gops, on: push_error, types: [16], threshold: { reports: 5, within: 5m }, severity: warning }
+  - { name: many_gops, on: push_error, types: [16], threshold: { count: 5, within: 5m }, severity: warning }
   - { name: long_gap, on: push_error, types: [6, 7], where: { value: \">= 4s\" }, severity: warning }
   - { name: reconnecting, on: push_begin, threshold: { count: 5, within: 10m }, severity: warning }
 ";
