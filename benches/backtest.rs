@@ -75,7 +75,7 @@ fn rules() -> String {
 /// Writes callbacks spread over a day into a journal and a file.
 async fn record(folder: &Path, callbacks: u64) {
     let clock = Arc::new(Clock::start());
-    let settings = Settings { max_bytes: 64 << 30, ..Settings::new(&folder.join("data")) };
+    let settings = Settings { max_bytes: 64 << 30, ..Settings::new(folder.join("data")) };
     let store = Sqlite::open(settings, Arc::clone(&clock), Arc::new(Metrics::new())).unwrap();
     let mut lines = std::io::BufWriter::new(fs::File::create(folder.join("out.jsonl")).unwrap());
     let open = Door { allow_unsigned: true, ..Door::default() };

@@ -13,7 +13,7 @@ use pushwatch::clock::Clock;
 use pushwatch::metrics::Metrics;
 use pushwatch::model::{
     Abnormal, AbnormalType, ChannelName, Cursor, Detail, EngineChanges, Event, EventId, EventKind, Group, GroupId,
-    Input, Keyed, NewEntry, Notification, Reason, Seq, Severity, StreamName, Timestamp,
+    Input, Key, Keyed, NewEntry, Notification, Reason, Seq, Severity, StreamName, Timestamp,
 };
 use pushwatch::store::{Changes, Commit, Settings, Shard, Sqlite, Store};
 use tokio::runtime::Runtime;
@@ -63,20 +63,15 @@ fn open() -> (tempfile::TempDir, Runtime, Arc<Sqlite>) {
 fn changes(number: u64) -> EngineChanges {
     let stream = StreamName::new("push.example.com", "live", &format!("cam{number}"));
     let (group, at) = (GroupId(number), Timestamp(number as i64));
-    let owed = |channel| Notification {
-        channel: ChannelName::new(channel),
-        group,
-        reason: Reason::Post,
-        severity: Severity::Warning,
-        at,
-    };
+    let owed = |channel| Notification::of_group(ChannelName::new(channel), group, Reason::Post, Severity::Warning, at);
     EngineChanges {
         groups: vec![Group {
             id: group,
-            stream: stream.clone(),
+            key: Key::Stream(stream.clone()),
             opened_at: at,
             closed_at: None,
             held_until: None,
+            held_by: None,
             revision: 1,
             told: Vec::new(),
         }],
