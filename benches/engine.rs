@@ -95,7 +95,9 @@ fn rule_set(count: usize, others: impl Fn(usize) -> String) -> RuleSet {
     for n in 0..count {
         let what = if n < 5 { "types: [6]".to_owned() } else { others(n) };
         text.push_str(&format!(
-            "  - {{ name: rule_{n}, on: push_error, {what}, threshold: {{ count: 1000, within: 1m }}, severity: warning }}\n"
+            "  - {{ name: rule_{n}, on: push_error, {what}, threshold: {{ count: {}, within: 1m }}, severity: warning }}\n",
+            // Rules that are the same but for their names are refused.
+            1000 + n
         ));
     }
     load(&text)

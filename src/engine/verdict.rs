@@ -73,7 +73,7 @@ impl Engine {
         let open = open.and_then(|id| self.incidents.get(&id));
         let number = open.map_or_else(|| "an incident".to_owned(), |incident| format!("incident #{}", incident.id.0));
         match outcome {
-            RuleOutcome::Counted => format!("{measured}: not enough"),
+            RuleOutcome::Counted => measured,
             RuleOutcome::Opened => format!("{measured}: opened {number}"),
             RuleOutcome::Reopened => format!("{measured}: {number} came back"),
             RuleOutcome::Escalated => {
@@ -101,18 +101,23 @@ impl Engine {
     }
 }
 
-/// `4 of 10 within 1m`.
+/// `4 occurrences within 1m, fewer than 10`.
 fn measured(rule: &Rule, finding: &Finding) -> String {
-    let lowest = rule.plan.lowest();
-    let what = match rule.measure {
-        Measure::Count => "counted",
-        Measure::Reports => "reports",
-        Measure::Distinct(Noun::Stream) => "streams",
-        Measure::Distinct(Noun::Session) => "pushes",
-        Measure::Distinct(Noun::UserIp) => "addresses",
+    let (sum, lowest) = (finding.reading.sum, rule.plan.lowest());
+    let (one, many) = match rule.measure {
+        Measure::Count => ("occurrence", "occurrences"),
+        Measure::Reports => ("report", "reports"),
+        Measure::Distinct(Noun::Stream) => ("stream", "streams"),
+        Measure::Distinct(Noun::Session) => ("push", "pushes"),
+        Measure::Distinct(Noun::UserIp) => ("address", "addresses"),
     };
+    let what = if sum == 1 { one } else { many };
     let within = rule.within.map(|within| format!(" within {}", show(within))).unwrap_or_default();
-    format!("{} {what}{within}, the rule fires at {lowest}", finding.reading.sum)
+    match (sum < lowest, lowest) {
+        (true, _) => format!("{sum} {what}{within}, fewer than {lowest}"),
+        (false, 1) => format!("{sum} {what}{within}, one is enough"),
+        (false, _) => format!("{sum} {what}{within}, {lowest} are enough"),
+    }
 }
 
 /// `1m30s`.

@@ -135,8 +135,8 @@ async fn one_question_at_a_time() {
 #[test]
 fn numbers_of_a_fresh_engines_incidents_are_not_told() {
     let told = |because, outcome| without_number(because, outcome);
-    let opened = told("3 counted, the rule fires at 3: opened incident #12", RuleOutcome::Opened);
-    assert_eq!(opened, "3 counted, the rule fires at 3: opened an incident");
+    let opened = told("3 occurrences, 3 are enough: opened incident #12", RuleOutcome::Opened);
+    assert_eq!(opened, "3 occurrences, 3 are enough: opened an incident");
     assert_eq!(told("4 counted: incident #1 goes on", RuleOutcome::Prolonged), "4 counted: the incident goes on");
     assert_eq!(told("not enough", RuleOutcome::Counted), "not enough");
 }
