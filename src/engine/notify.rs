@@ -42,9 +42,18 @@ impl Engine {
             self.refresh(group, &[]);
             return;
         }
-        let owed = self.owed(group);
+        let mut owed = self.owed(group);
+        let wide = self.incidents.get(&id).filter(|i| i.key.stream().is_none() && how != Transition::Escalated);
+        for channel in wide.map(|incident| incident.notify.as_slice()).unwrap_or_default() {
+            // What is wider than a stream stands for many: no other trouble of its domain tells it in passing.
+            if !owed.contains(channel) {
+                owed.push(channel.clone());
+            }
+        }
+        owed.sort_unstable();
+        let wide_is_none = self.incidents.get(&id).is_some_and(|incident| incident.key.stream().is_some());
         // Growing worse is always told at once; so is a second trouble that is worse than what people know.
-        let worse = how == Transition::Escalated || self.only_worse(group, &owed);
+        let worse = how == Transition::Escalated || (wide_is_none && self.only_worse(group, &owed));
         let told = match owed.is_empty() {
             true => Vec::new(),
             false if worse => owed,
