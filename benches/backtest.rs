@@ -21,11 +21,15 @@ use pushwatch::metrics::Metrics;
 use pushwatch::model::{Door, Input, NewEntry, Timestamp};
 use pushwatch::store::{Settings, Shard, Sqlite, Store as _};
 
-/// Streams that report in turn.
+/// Streams in all, and those that are sick at any time.
 const STREAMS: u64 = 10_000;
+const SICK: u64 = 64;
+
+/// Callbacks of one bout of trouble: a begin, reports some five seconds apart, an end.
+const BOUT: u64 = 60;
 
 /// Appends that wait for the disk together: what a busy server's batches look like.
-const AT_ONCE: u64 = 256;
+const AT_ONCE: u64 = 2 * SICK;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -99,9 +103,20 @@ async fn record(folder: &Path, callbacks: u64) {
     store.close().await;
 }
 
-/// A report like the documented one, about 900 bytes; now and then a GOP, and a push that begins.
+/// Of the sick streams in turn: the begin of a push, reports like the documented one (about 900 bytes), the end.
 fn body(number: u64, at: Timestamp) -> String {
-    let (stream, at) = (number * 7919 % STREAMS, at.0);
+    let (turn, place) = (number / SICK, number % SICK);
+    let (bout, step) = (turn / BOUT, turn % BOUT);
+    let stream = (bout * SICK + place) * 7919 % STREAMS;
+    // The second half of a batch is the next round of reports.
+    let at = at.0 - 5000 + (number % AT_ONCE / SICK * 5000 + place) as i64;
+    let push = |kind: u64, errcode: u64| {
+        format!(
+            "{{\"app\":\"push.example.com\",\"appid\":1250000000,\"appname\":\"live\",\"errcode\":{errcode},\"event_time\":{},\
+             \"event_type\":{kind},\"sequence\":\"{bout}\",\"stream_id\":\"cam{stream}\",\"user_ip\":\"203.0.113.7\"}}",
+            at / 1000
+        )
+    };
     let detail = |what: &str| {
         let occurred = |back: i64| {
             let late = 3000 + (number as i64 + back) % 1500;
@@ -109,15 +124,10 @@ fn body(number: u64, at: Timestamp) -> String {
         };
         (0..2).map(occurred).collect::<Vec<_>>().join(",")
     };
-    let errors = match number % 10 {
-        0 => "{\"count\":1,\"detail\":[{\"desc\":\"gop 12 s\",\"occur_time\":1}],\"type\":16}".to_owned(),
-        1 => {
-            return format!(
-                "{{\"app\":\"push.example.com\",\"appid\":1250000000,\"appname\":\"live\",\"event_time\":{},\
-                 \"event_type\":1,\"sequence\":\"{number}\",\"stream_id\":\"cam{stream}\",\"user_ip\":\"203.0.113.7\"}}",
-                at / 1000
-            );
-        }
+    let errors = match (step, place % 8) {
+        (0, _) => return push(1, 0),
+        (last, _) if last + 1 == BOUT => return push(0, 1 + place % 3),
+        (_, 0) => "{\"count\":1,\"detail\":[{\"desc\":\"gop 12 s\",\"occur_time\":1}],\"type\":16}".to_owned(),
         _ => format!(
             "{{\"count\":2,\"detail\":[{}],\"type\":6,\"type_desc_cn\":\"视频帧到达延迟\",\"type_desc_en\":\"video frame \
              arrived late\"}},{{\"count\":2,\"detail\":[{}],\"type\":7,\"type_desc_cn\":\"音频帧到达延迟\",\
@@ -129,8 +139,8 @@ fn body(number: u64, at: Timestamp) -> String {
     format!(
         "{{\"abnormal_event\":[{errors}],\"appid\":1250000000,\"channel_id\":\"cam{stream}\",\"data_time\":{at},\
          \"domain\":\"push.example.com\",\"event_type\":321,\"path\":\"live\",\"report_interval\":5000,\
-         \"sequence\":\"{stream}\",\"stream_id\":\"cam{stream}\",\"stream_param\":\"txSecret=***&txTime=***\",\
-         \"timeout\":5000,\"user_ip\":\"203.0.113.{}\",\"number\":{number}}}",
+         \"sequence\":\"{bout}\",\"stream_id\":\"cam{stream}\",\"stream_param\":\"txSecret=***&txTime=***\",\
+         \"timeout\":5000,\"user_ip\":\"203.0.113.{}\"}}",
         stream % 250
     )
 }

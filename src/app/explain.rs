@@ -112,7 +112,7 @@ impl Question {
             run += 1;
             if (run as usize).is_multiple_of(DRAIN) {
                 engine.take_effects();
-                engine.take_changes();
+                engine.take_owed();
                 engine.take_tally(|_, _, _| {});
                 out_of_time = watch.elapsed() > PATIENCE;
                 if out_of_time {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Cursor, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Key, Keyed, Mute, State, Timestamp,
+    Cursor, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Key, Keyed, Mute, Notification, State,
+    Timestamp,
 };
 
 use super::cell::{Cell, Watch};
@@ -188,6 +189,25 @@ impl Engine {
         }
         let is_empty = record.sessions.is_empty() && cell.full_at.is_empty() && record.watches.is_empty();
         (!is_empty).then_some(record)
+    }
+
+    /// [`Engine::take_changes`] for whoever keeps nothing, such as a backtest: only what is owed to channels, and the
+    /// groups that are forgotten. The rest is let go of, which spares making records of it.
+    pub fn take_owed(&mut self) -> (Vec<Notification>, Vec<GroupId>) {
+        self.dirty_counters = false;
+        self.dirty_mutes.clear();
+        self.dirty_cells.clear();
+        self.dirty_groups.clear();
+        self.touched.clear();
+        self.touched_at.clear();
+        self.parting.clear();
+        for id in std::mem::take(&mut self.dirty_incidents) {
+            // As when it is written: nobody asks for it any more.
+            if self.incidents.get(&id).is_some_and(|i| i.state == State::Resolved && i.group.is_none()) {
+                self.incidents.remove(&id);
+            }
+        }
+        (std::mem::take(&mut self.outbox), std::mem::take(&mut self.forgotten))
     }
 
     /// What has to be written, taken out of the lists of what is dirty.

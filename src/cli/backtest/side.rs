@@ -98,10 +98,10 @@ impl Side {
     fn drain(&mut self) {
         self.fresh = 0;
         let effects = self.engine.take_effects();
-        let changes = self.engine.take_changes();
+        let (owed, forgotten) = self.engine.take_owed();
         self.engine.take_tally(|_, _, _| {});
         let mut counted = 0;
-        for row in &changes.outbox {
+        for row in &owed {
             // Both are in the order of time.
             while let Some(effect) = effects.get(counted).filter(|effect| effect.at < row.at) {
                 self.count_effect(effect);
@@ -111,7 +111,7 @@ impl Side {
             self.count_row(row, with_it.filter(|effect| row.group() == Some(effect.group)));
         }
         effects[counted..].iter().for_each(|effect| self.count_effect(effect));
-        for group in changes.forgotten {
+        for group in forgotten {
             self.tellers.remove(&group);
         }
     }
