@@ -60,8 +60,8 @@ impl Engine {
         // What the window held before this report belongs to it too.
         incident.reports = incident.reports.max(finding.reading.reports);
         match rule.measure {
-            Measure::Count => incident.count = incident.count.max(finding.reading.sum),
-            Measure::Reports | Measure::Distinct(_) => measure(&mut incident, rule, finding),
+            Measure::Count | Measure::Reports => incident.count = incident.count.max(finding.reading.sum),
+            Measure::Distinct(_) => measure(&mut incident, rule, finding),
         }
         let group = group_key(rule, &incident);
         incident.group_key = Some(group).filter(|group| *group != incident.key);

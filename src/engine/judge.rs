@@ -149,9 +149,10 @@ impl Engine {
                 EventKind::PushError => scratch.one.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n)),
                 _ => 1,
             };
+            // Where callbacks are counted, the incident counts them too.
+            let amount = if rule.measure == Measure::Reports { 1 } else { amount };
             let of = match rule.measure {
-                Measure::Count => Some(amount),
-                Measure::Reports => Some(1),
+                Measure::Count | Measure::Reports => Some(amount),
                 Measure::Distinct(noun) => fingerprint(report.event, noun),
             };
             let (Some(of), Some(key)) = (of, report.key(rule.per)) else {

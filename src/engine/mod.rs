@@ -66,7 +66,7 @@ pub const FLUSH: Duration = Duration::from_secs(30);
 const MEMORY: Duration = Duration::from_secs(30 * 60);
 
 /// A key's cell is looked at this often, whether it can be given back.
-const CHECK_EVERY: Duration = Duration::from_secs(300);
+const CHECK_EVERY: Duration = Duration::from_secs(900);
 
 /// Cells looked at per step, at most: the work is spread out.
 const CHECKS_PER_STEP: usize = 32;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Entry, Input, RuleOutcome, State};
+use crate::model::{Entry, Holder, Incident, Input, RuleOutcome, State};
 use crate::rules::{Measure, Noun, Rule};
 
 use super::Engine;
@@ -72,6 +72,32 @@ impl Engine {
         let open = self.cells.get(&finding.key).and_then(|cell| cell.incident(finding.place));
         let open = open.and_then(|id| self.incidents.get(&id));
         let number = open.map_or_else(|| "an incident".to_owned(), |incident| format!("incident #{}", incident.id.0));
+        let kept_from_people = open.map_or("", |incident| match (incident.muted_until, incident.inhibited_by) {
+            _ if !incident.is_firing() => "",
+            (Some(_), _) => "; posts about it are muted",
+            (None, Some(_)) => "; it is part of a wider incident, which is told in its place",
+            (None, None) => self.held_words(incident),
+        });
+        let because = self.outcome_words(rule, outcome, (measured, number), open);
+        format!("{because}{kept_from_people}")
+    }
+
+    /// What the rate limit does to an incident's news.
+    fn held_words(&self, incident: &Incident) -> &'static str {
+        let group = incident.group.and_then(|group| self.groups.get(&group));
+        match group.and_then(|members| members.group.held_by) {
+            Some(Holder::RateLimit) => "; the rate limit holds news of it back",
+            Some(Holder::Mute | Holder::Inhibition) | None => "",
+        }
+    }
+
+    fn outcome_words(
+        &self,
+        rule: &Rule,
+        outcome: RuleOutcome,
+        (measured, number): (String, String),
+        open: Option<&Incident>,
+    ) -> String {
         match outcome {
             RuleOutcome::Counted => measured,
             RuleOutcome::Opened => format!("{measured}: opened {number}"),

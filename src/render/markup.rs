@@ -66,7 +66,7 @@ pub fn link(kind: ChannelKind, address: &str) -> String {
 /// address, or longer than people can see through.
 #[must_use]
 pub fn web_address(text: &str) -> Option<String> {
-    const KEPT: &str = "-._~:/?#@!$&'+,;=%";
+    const KEPT: &str = "-._:/?#!$&'+,;=%";
     let (scheme, rest) = text.trim().split_once("://")?;
     let scheme = ["http", "https"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known))?;
     let strange = |c: char| c.is_whitespace() || c.is_control();

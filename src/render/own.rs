@@ -19,7 +19,7 @@ pub(super) struct Own {
     pub(super) summary: String,
     /// Annotation `description`.
     pub(super) description: String,
-    /// Annotations that end in `_url` and hold a web address.
+    /// Annotations that hold a web address; a `_url` at the end of their names is left out.
     pub(super) links: Vec<Link>,
     /// The other annotations.
     pub(super) notes: Vec<Pair>,
@@ -80,7 +80,7 @@ impl Own {
         own.description = said(&lead.annotations, "description", bounds);
         for (name, value) in lead.annotations.iter().filter(|(name, _)| !matches!(&***name, "summary" | "description"))
         {
-            let address = name.strip_suffix("_url").and_then(|name| Some((name, web_address(value)?)));
+            let address = web_address(value).map(|url| (name.strip_suffix("_url").unwrap_or(name), url));
             match address {
                 Some((name, url)) if own.links.len() < most => {
                     own.links.push(Link { name: link_name(name, phrases), url });

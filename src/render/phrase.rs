@@ -185,7 +185,8 @@ impl Phrases<'_> {
     pub(super) fn often(&self, incident: &Incident) -> String {
         let mut out = match (incident.state, incident.on) {
             (State::Resolved, _) => self.lasted(incident),
-            (_, EventKind::PushError) => self.counted(incident),
+            // What is counted there are streams, pushes or addresses: the headline has them.
+            (_, EventKind::PushError) if incident.distinct.is_none() => self.counted(incident),
             (_, _) => self.since(incident.since),
         };
         if let Some(pushed) = incident.push_duration.filter(|_| incident.on == EventKind::PushEnd) {
@@ -243,7 +244,7 @@ impl Phrases<'_> {
             parts.push(format!("{} {length}", self.pick("lasted", "持续")));
         }
         parts.push(format!("{} ({})", self.span(from, to), words::offset(from, self.zone)));
-        if incident.on == EventKind::PushError {
+        if incident.on == EventKind::PushError && incident.distinct.is_none() {
             parts.push(words::times(incident.count.max(1), self.language));
         }
         parts.join(comma)

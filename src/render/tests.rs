@@ -268,9 +268,10 @@ proptest! {
         first.errmsg = Some(texts[3].clone().into());
         first.user_ip = Some(texts[4].clone().into());
         first.rule = texts[5].as_str().into();
+        // Not an address alone, which would be the operator's own link.
         first.annotations = std::sync::Arc::new(
             [("summary", 0), ("description", 1), ("x", 2), (texts[5].as_str(), 3)]
-                .map(|(name, text)| (name.into(), texts[text].repeat(repeat).into()))
+                .map(|(name, text)| (name.into(), format!("{} .", texts[text].repeat(repeat)).into()))
                 .into(),
         );
         first.labels = first.annotations.clone();

@@ -23,6 +23,13 @@ pub(super) struct Scalar<'n> {
     pub(super) span: &'n Range<usize>,
 }
 
+impl Scalar<'_> {
+    /// Whether the environment or a file has a part in its value: what parsers say of such a text is not shown.
+    pub(super) fn is_resolved(&self) -> bool {
+        self.text != self.written
+    }
+}
+
 /// A mapping whose keys are checked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields<'n> {

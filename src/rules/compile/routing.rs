@@ -106,6 +106,14 @@ fn matchers(fields: &Fields<'_>, known: &Known, out: &mut Mistakes) -> Option<Ma
 }
 
 fn note(error: MatcherError, scalar: Scalar<'_>, out: &mut Mistakes) {
+    if scalar.is_resolved() {
+        let hint = "see what the variable holds: it is not shown here";
+        return out.add_hinted(
+            scalar.span,
+            "`match`: with the values of the environment this is no list of matchers",
+            hint,
+        );
+    }
     let (at, message) = (reading::place(scalar, error.at..scalar.text.len()), format!("`match`: {}", error.message));
     match error.hint {
         Some(hint) => out.add_hinted(&at, message, hint),

@@ -62,7 +62,7 @@ pub(super) fn compile_all(top: &Fields<'_>, known: &Known, defaults: &Defaults, 
         };
         let name = name(&fields, out);
         if let Some(name) = name {
-            out.within(Some(format!("rule {}", quote(name.text))));
+            out.within(Some(format!("rule {}", quote(name.written))));
             if let Some(first) = names.insert(name.text, index) {
                 out.add_hinted(
                     name.span,

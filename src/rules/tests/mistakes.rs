@@ -270,3 +270,25 @@ fn secrets_are_never_shown() {
         assert!(!shown.contains(SECRET), "{channel}\n{shown}");
     }
 }
+
+#[test]
+fn what_the_environment_gave_is_not_shown_by_whoever_can_not_read_it() {
+    let env = |_: &str| Some("hunter2(".to_owned());
+    for rule in [
+        "where: { stream: \"=~ ${S}\" }",
+        "where: { weekday: \"${S}\" }",
+        "where: { value: \"${S}\" }, labels: { \"a\": \"${S}\" }",
+    ] {
+        let text = format!("{}rules:\n  - {{ name: a, on: push_error, {rule} }}\n", super::HEAD);
+        let shown: String = crate::rules::load(&text, "rules.yaml", &env)
+            .unwrap_err()
+            .iter()
+            .map(|mistake| format!("{mistake}\n"))
+            .collect();
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("rules.yaml:"), "{shown}");
+    }
+    let text = format!("{}routes: [ {{ match: 'stream=~\"${{S}}\"', notify: [ops] }} ]\nrules: []\n", super::HEAD);
+    let shown = crate::rules::load(&text, "rules.yaml", &env).unwrap_err()[0].to_string();
+    assert!(!shown.contains("hunter2"), "{shown}");
+}

@@ -57,6 +57,11 @@ fn some_days(node: &Node, depth: usize, out: &mut Mistakes) -> Option<Weekdays> 
                     out.add_hinted(scalar.span, message, "the days of the week have no order; a range is mon-fri");
                     None
                 }
+                (_, Err(_)) if scalar.is_resolved() => {
+                    let message = format!("`weekday`: {} names no days", quote(scalar.written));
+                    out.add_hinted(scalar.span, message, "see what the variable holds: it is not shown here");
+                    None
+                }
                 (_, Err(error)) => {
                     let message = format!("`weekday`: {}", error.message);
                     out.add_hinted(scalar.span, message, error.hint.unwrap_or_default());

@@ -100,6 +100,11 @@ pub(super) fn like(pattern: &str, scalar: Scalar<'_>, field: &str, out: &mut Mis
     }
     match Pattern::new(pattern) {
         Ok(pattern) => Some(pattern),
+        Err(_) if scalar.is_resolved() => {
+            let message = format!("`{field}`: with the values of the environment this is no regular expression");
+            out.add_hinted(scalar.span, message, "see what the variable holds: it is not shown here");
+            None
+        }
         Err(error) => {
             let message = format!("`{field}`: {}", error.message);
             let hint = error.hint.map(|hint| match pattern::is_glob(pattern) {
