@@ -13,7 +13,7 @@ use pushwatch::clock::Clock;
 use pushwatch::metrics::Metrics;
 use pushwatch::model::{
     Abnormal, AbnormalType, ChannelName, Cursor, Detail, EngineChanges, Event, EventId, EventKind, Group, GroupId,
-    Input, Key, Keyed, NewEntry, Notification, Reason, Seq, Severity, StreamName, Timestamp,
+    Input, Key, Keyed, NewEntry, News, Notification, Reason, Seq, Severity, StreamName, Timestamp,
 };
 use pushwatch::store::{Changes, Commit, Settings, Shard, Sqlite, Store};
 use tokio::runtime::Runtime;
@@ -63,7 +63,8 @@ fn open() -> (tempfile::TempDir, Runtime, Arc<Sqlite>) {
 fn changes(number: u64) -> EngineChanges {
     let stream = StreamName::new("push.example.com", "live", &format!("cam{number}"));
     let (group, at) = (GroupId(number), Timestamp(number as i64));
-    let owed = |channel| Notification::of_group(ChannelName::new(channel), group, Reason::Post, Severity::Warning, at);
+    let why = (Reason::Post, News::Opened);
+    let owed = |channel| Notification::of_group(ChannelName::new(channel), group, why, Severity::Warning, at);
     EngineChanges {
         groups: vec![Group {
             id: group,

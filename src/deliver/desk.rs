@@ -7,8 +7,9 @@ use super::call::Act;
 use super::flight::{Ended, Flight};
 use super::living::Living;
 use super::plan::{self, Plan, Standing, Wish};
-use super::queue::{Queue, Row};
+use super::queue::{Entry, Queue, Row};
 use super::retry::DAY;
+use super::stand_in::StandIns;
 use super::topic::Topic;
 use crate::model::{
     About, Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Group, GroupId, Notice,
@@ -33,6 +34,7 @@ pub(crate) struct Desk {
     /// What the rows say that are about pushwatch itself.
     notices: BTreeMap<DeliveryId, Box<Notice>>,
     living: Living,
+    stand_ins: StandIns,
     changes: ChannelChanges,
     ended: Vec<Ended>,
     repeats: usize,
@@ -41,7 +43,7 @@ pub(crate) struct Desk {
 impl Desk {
     /// Takes over what a shard was opened with.
     pub(crate) fn open(channel: ChannelName, can_edit: bool, state: ChannelState) -> Desk {
-        let (mut queue, mut notices) = (Queue::default(), BTreeMap::new());
+        let (mut queue, mut notices, mut stand_ins) = (Queue::default(), BTreeMap::new(), StandIns::default());
         let living = Living::new(state.messages);
         for delivery in state.deliveries {
             let topic = Topic::of(delivery.id, &delivery.notification);
@@ -59,6 +61,7 @@ impl Desk {
                 attempts: delivery.attempts,
                 state,
                 possible_duplicate: delivery.possible_duplicate,
+                stands_in: stand_ins.mark(delivery.notification.stands_in.as_ref()),
                 ..Row::new(delivery.id, &delivery.notification)
             };
             queue.insert(topic, row);
@@ -69,13 +72,24 @@ impl Desk {
                 notices.insert(delivery.id, notice);
             }
         }
-        let changes = ChannelChanges::default();
-        Desk { channel, can_edit, home: None, queue, notices, living, changes, ended: Vec::new(), repeats: 0 }
+        Desk {
+            channel,
+            can_edit,
+            home: None,
+            queue,
+            notices,
+            living,
+            stand_ins,
+            changes: ChannelChanges::default(),
+            ended: Vec::new(),
+            repeats: 0,
+        }
     }
 
     /// Takes in a new row. An edit of nothing ends here: it need not wait for a budget.
     pub(crate) fn accept(&mut self, id: DeliveryId, notification: Notification, now: Timestamp) {
-        let (topic, row) = (Topic::of(id, &notification), Row::new(id, &notification));
+        let stands_in = self.stand_ins.mark(notification.stands_in.as_ref());
+        let (topic, row) = (Topic::of(id, &notification), Row { stands_in, ..Row::new(id, &notification) });
         let editable = self.can_edit && topic.group().is_some_and(|group| self.is_told(group));
         match (notification.reason, notification.about) {
             (_, About::Notice(notice)) => {
@@ -133,6 +147,19 @@ impl Desk {
     /// Whether anything was told of a group here.
     pub(crate) fn is_told(&self, group: GroupId) -> bool {
         self.living.get(group).is_some()
+    }
+
+    /// The channels that a group's message stands in for, by what it tells and by the rows that wait.
+    pub(crate) fn stood_for(&self, group: GroupId) -> Vec<ChannelName> {
+        let told = self.living.get(group).map(|known| known.stands_in.to_vec()).unwrap_or_default();
+        let rows = self.queue.get(Topic::Group(group)).map(Entry::rows).unwrap_or_default();
+        let mut names = told;
+        for name in rows.iter().filter_map(|row| self.stand_ins.name(row.stands_in?)) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        names
     }
 
     /// Ends all rows of a taken group, which was `found` in the store or not, without a call.
@@ -232,7 +259,11 @@ impl Desk {
         let mut changes = std::mem::take(&mut self.changes);
         last_of_each(&mut changes.deliveries, |delivery| delivery.id);
         last_of_each(&mut changes.messages, |message| message.group);
-        let empty = changes.deliveries.is_empty() && changes.messages.is_empty() && changes.attempts.is_empty();
+        let empty = changes.deliveries.is_empty()
+            && changes.messages.is_empty()
+            && changes.attempts.is_empty()
+            && changes.owed.is_empty()
+            && changes.keyed.is_empty();
         (!empty).then_some(changes)
     }
 
@@ -297,10 +328,18 @@ impl Desk {
     }
 
     fn delivery(&self, about: About, row: &Row) -> Delivery {
-        let (channel, reason, severity, at) = (self.channel.clone(), row.reason, row.severity, row.at);
+        let notification = Notification {
+            channel: self.channel.clone(),
+            about,
+            reason: row.reason,
+            news: row.news,
+            severity: row.severity,
+            at: row.at,
+            stands_in: row.stands_in.and_then(|mark| self.stand_ins.name(mark)).cloned(),
+        };
         Delivery {
             id: row.id,
-            notification: Notification { channel, about, reason, severity, at },
+            notification,
             state: row.state,
             attempts: row.attempts,
             not_before: row.not_before,

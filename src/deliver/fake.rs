@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::model::{
     Attempt, Channel, ChannelName, Cursor, Delivery, DeliveryId, DeliveryState, EventKind, Group, GroupId, Incident,
-    IncidentId, Key, Language, Message, NewEntry, Notice, Notification, Reason, Severity, SlackDoor, State as Life,
-    StreamName, Target, Timestamp,
+    IncidentId, Key, Language, Message, NewEntry, News, Notice, Notification, Reason, Severity, SlackDoor,
+    State as Life, StreamName, Target, Timestamp,
 };
 use crate::store::{
     Appended, Batch, Changes, ChannelChanges, ChannelState, Commit, Items, Lease, Opened, Reader, Shard, State, Store,
@@ -28,12 +28,33 @@ pub(crate) struct Inner {
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) groups: HashMap<GroupId, (Group, Vec<Incident>)>,
     pub(crate) tables: HashMap<String, String>,
+    /// By channel, kind and key.
+    pub(crate) keyed: BTreeMap<(ChannelName, String, String), String>,
     pub(crate) commits: Vec<ChannelChanges>,
     /// How many commits fail from here on.
     pub(crate) failing: u32,
     cursors: HashMap<ChannelName, Cursor>,
     handed: HashMap<ChannelName, DeliveryId>,
     epochs: HashMap<ChannelName, u64>,
+}
+
+impl Inner {
+    fn owe(&mut self, notification: Notification) -> DeliveryId {
+        let id = DeliveryId(self.rows.len() as u64 + 1);
+        let delivery = Delivery {
+            id,
+            notification,
+            state: DeliveryState::Pending,
+            attempts: 0,
+            not_before: Timestamp(0),
+            outcome: None,
+            error: None,
+            possible_duplicate: false,
+            done_at: None,
+        };
+        self.rows.insert(id, delivery);
+        id
+    }
 }
 
 /// A store that forgets nothing until it is dropped.
@@ -81,8 +102,12 @@ impl Fake {
     /// The engine owes a channel something.
     pub(crate) fn owe(&self, channel: &ChannelName, group: u64, reason: Reason, at: Timestamp) -> DeliveryId {
         let (channel, group) = (channel.clone(), GroupId(group));
-        let notification = Notification::of_group(channel, group, reason, Severity::Critical, at);
-        self.owe_row(notification)
+        let news = match reason {
+            Reason::Edit => News::Changed,
+            Reason::Reply => News::Escalated,
+            Reason::Post | Reason::Notice => News::Opened,
+        };
+        self.owe_row(Notification::of_group(channel, group, (reason, news), Severity::Critical, at))
     }
 
     /// pushwatch has something to say about itself.
@@ -90,22 +115,9 @@ impl Fake {
         self.owe_row(Notification::of_notice(channel.clone(), notice, Severity::Warning, at))
     }
 
-    fn owe_row(&self, notification: Notification) -> DeliveryId {
-        let mut inner = self.lock();
-        let id = DeliveryId(inner.rows.len() as u64 + 1);
-        let delivery = Delivery {
-            id,
-            notification,
-            state: DeliveryState::Pending,
-            attempts: 0,
-            not_before: Timestamp(0),
-            outcome: None,
-            error: None,
-            possible_duplicate: false,
-            done_at: None,
-        };
-        inner.rows.insert(id, delivery);
-        drop(inner);
+    /// A channel is owed just this.
+    pub(crate) fn owe_row(&self, notification: Notification) -> DeliveryId {
+        let id = self.lock().owe(notification);
         self.changed.send_modify(|version| *version += 1);
         id
     }
@@ -151,7 +163,9 @@ impl Store for Fake {
             let open = |row: &&Delivery| row.notification.channel == name && row.outcome.is_none();
             let deliveries = inner.rows.values().filter(open).filter(|row| row.id.0 <= cursor.seq.0).cloned().collect();
             let messages = inner.messages.values().filter(|message| message.channel == name).cloned().collect();
-            let state = ChannelState { deliveries, messages, attempts: inner.attempts.clone() };
+            let mine = inner.keyed.iter().filter(|((channel, ..), _)| *channel == name);
+            let keyed = mine.map(|((_, kind, key), value)| (kind.clone(), key.clone(), value.clone())).collect();
+            let state = ChannelState { deliveries, messages, attempts: inner.attempts.clone(), keyed };
             let epoch = inner.epochs.entry(name).or_default();
             *epoch += 1;
             let lease = Lease { shard, epoch: *epoch };
@@ -210,6 +224,16 @@ impl Store for Fake {
                     inner.messages.insert((name.clone(), message.group), message.clone());
                 }
                 inner.attempts.extend(changes.attempts.iter().cloned());
+                for notification in &changes.owed {
+                    inner.owe(notification.clone());
+                }
+                for keyed in &changes.keyed {
+                    let key = (name.clone(), keyed.kind.to_owned(), keyed.key.clone());
+                    match &keyed.value {
+                        Some(value) => inner.keyed.insert(key, value.clone()),
+                        None => inner.keyed.remove(&key),
+                    };
+                }
                 inner.commits.push(changes);
             }
             self.changed.send_modify(|version| *version += 1);

@@ -31,6 +31,8 @@ pub(crate) struct Known {
     pub(crate) revision: u64,
     /// When it was first posted.
     pub(crate) posted_at: Timestamp,
+    /// The channels whose incidents it tells besides its own channel's.
+    pub(crate) stands_in: Box<[ChannelName]>,
     /// It was deleted and posted anew for an edit; that is done once.
     pub(crate) reposted: bool,
     /// Whether its group may be forgotten.
@@ -57,6 +59,7 @@ impl Known {
             place: self.place.as_deref().map(str::to_owned),
             revision: self.revision,
             posted_at: self.posted_at,
+            stands_in: self.stands_in.to_vec(),
         }
     }
 }
@@ -81,6 +84,7 @@ impl Living {
                 place: message.place.map(String::into_boxed_str),
                 revision: message.revision,
                 posted_at: message.posted_at,
+                stands_in: message.stands_in.into(),
                 reposted: false,
                 life: Life::Doubtful,
             };

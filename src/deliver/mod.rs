@@ -19,6 +19,7 @@ mod wording;
 mod feed;
 mod living;
 mod queue;
+mod stand_in;
 mod topic;
 
 mod health;

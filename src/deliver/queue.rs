@@ -3,8 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
+use super::stand_in::Mark;
 use super::topic::Topic;
-use crate::model::{DeliveryId, DeliveryState, Notification, Reason, Severity, Timestamp};
+use crate::model::{DeliveryId, DeliveryState, News, Notification, Reason, Severity, Timestamp};
 
 /// An outbox row without what all rows of the channel or of the topic have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +20,16 @@ pub(crate) struct Row {
     pub(crate) attempts: u32,
     /// How to tell.
     pub(crate) reason: Reason,
+    /// Why.
+    pub(crate) news: News,
     /// How bad.
     pub(crate) severity: Severity,
     /// Pending, or sending: a call that shows twice if made twice was begun, and its end is not known.
     pub(crate) state: DeliveryState,
     /// Posted again although an earlier call may have got through.
     pub(crate) possible_duplicate: bool,
+    /// For whom else it stands in.
+    pub(crate) stands_in: Option<Mark>,
 }
 
 impl Row {
@@ -36,9 +41,11 @@ impl Row {
             not_before: Timestamp::default(),
             attempts: 0,
             reason: notification.reason,
+            news: notification.news,
             severity: notification.severity,
             state: DeliveryState::Pending,
             possible_duplicate: false,
+            stands_in: None,
         }
     }
 }
@@ -263,7 +270,8 @@ mod tests {
 
     fn row(id: u64, reason: Reason, severity: Severity, at: i64) -> Row {
         let channel = ChannelName::new("ops");
-        let notification = Notification::of_group(channel, crate::model::GroupId(1), reason, severity, Timestamp(at));
+        let (group, why) = (crate::model::GroupId(1), (reason, News::Opened));
+        let notification = Notification::of_group(channel, group, why, severity, Timestamp(at));
         Row::new(DeliveryId(id), &notification)
     }
 

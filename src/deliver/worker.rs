@@ -206,7 +206,10 @@ impl Worker {
         let Some((group, mut incidents)) = found else {
             return self.desk.void(id, None, "the group is no longer kept", now);
         };
-        let concerns = |incident: &Incident| incident.notify.contains(&self.channel.name);
+        let stood_for = self.desk.stood_for(id);
+        let concerns = |incident: &Incident| {
+            incident.notify.contains(&self.channel.name) || stood_for.iter().any(|name| incident.notify.contains(name))
+        };
         // A message is brought to its end even if new rules or another group took from the channel all that it told.
         match incidents.iter().any(concerns) {
             true => incidents.retain(concerns),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Cause, ChannelName, GroupId, IncidentId, Key, Severity, Timestamp};
+use crate::model::{Cause, ChannelName, GroupId, IncidentId, Key, News, Severity, Timestamp};
 
 /// What happened to an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +21,20 @@ pub enum Transition {
     Suppressed,
     /// The rate limit lets the held news go.
     Released,
+}
+
+impl Transition {
+    /// What it is to those who are notified of it.
+    pub(super) fn news(self) -> News {
+        match self {
+            Transition::Opened => News::Opened,
+            Transition::Reopened => News::Reopened,
+            Transition::Escalated => News::Escalated,
+            Transition::Repeated => News::Repeated,
+            Transition::Resolved(_) => News::Resolved,
+            Transition::Suppressed | Transition::Released => News::Released,
+        }
+    }
 }
 
 /// One decision.

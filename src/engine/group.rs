@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::model::{
-    ChannelName, Group, GroupId, Holder, Incident, IncidentId, Key, Notification, Reason, Severity, State, Timestamp,
+    ChannelName, Group, GroupId, Holder, Incident, IncidentId, Key, News, Notification, Reason, Severity, State,
+    Timestamp,
 };
 
 use super::timers::Due;
@@ -121,7 +122,7 @@ impl Engine {
             if reason != Reason::Edit {
                 notified.push(channel.clone());
             }
-            self.outbox.push(Notification::of_group(channel, id, reason, severity, now));
+            self.outbox.push(Notification::of_group(channel, id, (reason, News::Resolved), severity, now));
         }
         self.dirty_groups.insert(id);
         self.cell(&key).group = None;

@@ -1,6 +1,6 @@
 //! What holds news back: the rate limit, a mute, an incident of which this one is part; and when it is let go. Pure.
 
-use crate::model::{ChannelName, GroupId, Holder, Incident, IncidentId, Key, State, Timestamp};
+use crate::model::{ChannelName, GroupId, Holder, Incident, IncidentId, Key, News, State, Timestamp};
 
 use super::effect::Transition;
 use super::limit::Buckets;
@@ -105,7 +105,7 @@ impl Engine {
         if !owed.is_empty() {
             self.effect(Transition::Released, first, owed.clone());
         }
-        self.notify(id, &owed);
+        self.notify(id, &owed, News::Released);
         if !silent.is_empty() {
             self.hold_on(id, silent);
         }
@@ -135,7 +135,7 @@ impl Engine {
             self.effect(Transition::Released, last, unaware.clone());
             let severity = self.worst(id);
             for channel in &unaware {
-                self.post(id, channel, severity);
+                self.post(id, channel, severity, News::Released);
             }
             if let Some(members) = self.groups.get_mut(&id) {
                 for told in &mut members.group.told {

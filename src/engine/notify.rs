@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{ChannelName, GroupId, Holder, IncidentId, Notification, Reason, Severity, Timestamp, Told};
+use crate::model::{ChannelName, GroupId, Holder, IncidentId, News, Notification, Reason, Severity, Timestamp, Told};
 
 use super::Engine;
 use super::audience;
@@ -70,7 +70,7 @@ impl Engine {
             },
         };
         self.effect(how, id, told.clone());
-        self.notify(group, &told);
+        self.notify(group, &told, how.news());
         self.refresh(group, &told);
     }
 
@@ -123,12 +123,12 @@ impl Engine {
         concerns
     }
 
-    /// Notifies people in these channels.
-    pub(super) fn notify(&mut self, id: GroupId, channels: &[ChannelName]) {
+    /// Notifies people in these channels of such news.
+    pub(super) fn notify(&mut self, id: GroupId, channels: &[ChannelName], news: News) {
         let concerns = self.concerns(id);
         for channel in channels {
             let severity = concerns.iter().find(|known| known.channel == *channel).map(|known| known.severity);
-            self.post(id, channel, severity.unwrap_or(Severity::Info));
+            self.post(id, channel, severity.unwrap_or(Severity::Info), news);
         }
         let owed = self.owed(id);
         if let Some(members) = self.groups.get_mut(&id).filter(|_| owed.is_empty()) {
@@ -161,8 +161,9 @@ impl Engine {
     }
 
     /// One notification that reaches people: a reply under the living message, or a post.
-    pub(super) fn post(&mut self, id: GroupId, channel: &ChannelName, severity: Severity) {
+    pub(super) fn post(&mut self, id: GroupId, channel: &ChannelName, severity: Severity, news: News) {
         let (now, editable) = (self.now, self.can_edit(channel));
+        let news = self.news_to(id, channel, severity, news);
         let Some(members) = self.groups.get_mut(&id) else { return };
         let reason = match members.group.told.iter_mut().find(|told| told.channel == *channel) {
             Some(told) => {
@@ -177,7 +178,18 @@ impl Engine {
                 Reason::Post
             }
         };
-        self.outbox.push(Notification::of_group(channel.clone(), id, reason, severity, now));
+        self.outbox.push(Notification::of_group(channel.clone(), id, (reason, news), severity, now));
+    }
+
+    /// What news of an incident are to a channel, by what it was told of the group so far.
+    fn news_to(&self, id: GroupId, channel: &ChannelName, severity: Severity, news: News) -> News {
+        match (self.told(id, channel), news) {
+            (Some(told), _) if !told.over && told.severity < severity => News::Escalated,
+            (_, News::Released) => News::Released,
+            (Some(told), _) if told.over => News::Reopened,
+            (Some(_), news) => news,
+            (None, _) => News::Opened,
+        }
     }
 
     /// Brings living messages up to date where people were told and are not being told just now.
@@ -193,7 +205,7 @@ impl Engine {
             .cloned()
             .collect();
         for channel in stale {
-            self.outbox.push(Notification::of_group(channel, id, Reason::Edit, severity, now));
+            self.outbox.push(Notification::of_group(channel, id, (Reason::Edit, News::Changed), severity, now));
         }
     }
 
@@ -219,7 +231,7 @@ impl Engine {
                 let owed = self.owed(id);
                 self.effect(Transition::Repeated, first, owed.clone());
                 self.revise(id);
-                self.notify(id, &owed);
+                self.notify(id, &owed, News::Repeated);
             }
             Err(at) => {
                 self.effect(Transition::Suppressed, first, Vec::new());

@@ -7,12 +7,13 @@ use secrecy::SecretString;
 
 use crate::model::{
     Abnormal, AbnormalType, Catalogue, Cause, Channel, ChannelName, Detail, Door, Event, EventId, EventKind, Labels,
-    Language, Reason, Scope, Severity, StreamName, Target,
+    Language, News, Reason, Scope, Severity, StreamName, Target,
 };
 use crate::rules::{GroupBy, Measure, Plan, RateLimit, Rule};
 
 use super::*;
 
+mod news;
 mod property;
 mod quiet;
 mod scopes;
@@ -143,11 +144,12 @@ struct Bench {
     seq: u64,
     said: Vec<(f64, Transition, String)>,
     told: Vec<(f64, String, Reason)>,
+    news: Vec<(String, News)>,
 }
 
 impl Bench {
     fn new(set: RuleSet) -> Bench {
-        Bench { engine: Engine::new(Arc::new(set)), seq: 0, said: Vec::new(), told: Vec::new() }
+        Bench { engine: Engine::new(Arc::new(set)), seq: 0, said: Vec::new(), told: Vec::new(), news: Vec::new() }
     }
 
     fn rules(rules: Vec<Rule>) -> Bench {
@@ -178,6 +180,7 @@ impl Bench {
             self.said.push((secs(effect.at), effect.is, effect.rule.to_string()));
         }
         for row in self.engine.take_changes().outbox {
+            self.news.push((row.channel.to_string(), row.news));
             self.told.push((secs(row.at), row.channel.to_string(), row.reason));
         }
     }
@@ -185,6 +188,11 @@ impl Bench {
     /// What was decided since the last look.
     fn said(&mut self) -> Vec<(f64, Transition, String)> {
         std::mem::take(&mut self.said)
+    }
+
+    /// Why a channel was owed what it was owed since the last look.
+    fn news(&mut self, channel: &str) -> Vec<News> {
+        self.news.extract_if(.., |(name, _)| name == channel).map(|(_, news)| news).collect()
     }
 
     /// What was owed to a channel since the last look.

@@ -28,7 +28,7 @@ pub mod notice;
 pub use notice::Notice;
 
 pub mod notification;
-pub use notification::{About, Attempt, Delivery, DeliveryId, DeliveryState, Message, Notification, Reason};
+pub use notification::{About, Attempt, Delivery, DeliveryId, DeliveryState, Message, News, Notification, Reason};
 
 pub mod channel;
 pub use channel::{Channel, ChannelKind, ChannelName, Language, SlackDoor, Target};

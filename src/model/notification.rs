@@ -36,6 +36,58 @@ impl Reason {
     }
 }
 
+/// Why a channel is owed a notification, as far as the engine told. What is said follows from the incidents; this
+/// steers what is told together with others and what can wait. The store keeps the word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum News {
+    /// The channel hears of a trouble that it did not know.
+    Opened,
+    /// What it was told is over is back.
+    Reopened,
+    /// It is worse than the channel was told.
+    Escalated,
+    /// It goes on, and people are reminded.
+    Repeated,
+    /// All of the group is over.
+    Resolved,
+    /// What held the news back let it go: a rate limit, a mute, a wider incident.
+    Released,
+    /// The message falls behind the group, which goes on: more of it, part of it over, muted, acknowledged.
+    Changed,
+    /// About pushwatch itself.
+    Notice,
+}
+
+impl News {
+    /// All of them.
+    pub const ALL: [News; 8] = [
+        News::Opened,
+        News::Reopened,
+        News::Escalated,
+        News::Repeated,
+        News::Resolved,
+        News::Released,
+        News::Changed,
+        News::Notice,
+    ];
+
+    /// The word for the store and the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            News::Opened => "opened",
+            News::Reopened => "reopened",
+            News::Escalated => "escalated",
+            News::Repeated => "repeated",
+            News::Resolved => "resolved",
+            News::Released => "released",
+            News::Changed => "changed",
+            News::Notice => "notice",
+        }
+    }
+}
+
 /// What a notification is about. Stored: append variants only, never reorder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum About {
@@ -45,7 +97,7 @@ pub enum About {
     Notice(Box<Notice>),
 }
 
-/// Something a channel is owed, as the engine decides it.
+/// Something a channel is owed, as the engine decides it, or as another channel's delivery passes it on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Notification {
     /// Who hears it.
@@ -54,10 +106,14 @@ pub struct Notification {
     pub about: About,
     /// How.
     pub reason: Reason,
+    /// Why.
+    pub news: News,
     /// The worst severity of the group then, or how bad the notice is; urgent ones go first.
     pub severity: Severity,
     /// When it fell due (the engine's time).
     pub at: Timestamp,
+    /// It is owed to this other channel, which can't be told in time: the incidents that concern that one are told.
+    pub stands_in: Option<ChannelName>,
 }
 
 impl Notification {
@@ -66,18 +122,18 @@ impl Notification {
     pub fn of_group(
         channel: ChannelName,
         group: GroupId,
-        reason: Reason,
+        (reason, news): (Reason, News),
         severity: Severity,
         at: Timestamp,
     ) -> Notification {
-        Notification { channel, about: About::Group(group), reason, severity, at }
+        Notification { channel, about: About::Group(group), reason, news, severity, at, stands_in: None }
     }
 
     /// About pushwatch itself. A notice of any length is cut to what rows may hold ([`Notice::bounded`]).
     #[must_use]
     pub fn of_notice(channel: ChannelName, notice: Notice, severity: Severity, at: Timestamp) -> Notification {
         let about = About::Notice(Box::new(notice.bounded()));
-        Notification { channel, about, reason: Reason::Notice, severity, at }
+        Notification { channel, about, reason: Reason::Notice, news: News::Notice, severity, at, stands_in: None }
     }
 
     /// The group, where it is about one.
@@ -155,6 +211,8 @@ pub struct Message {
     pub revision: u64,
     /// When it was first posted.
     pub posted_at: Timestamp,
+    /// The channels whose incidents it tells besides those of its own: it stands in for them.
+    pub stands_in: Vec<ChannelName>,
 }
 
 /// One call made against a budget, kept so that pacing survives a restart.

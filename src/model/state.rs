@@ -2,7 +2,7 @@
 
 use super::{Group, GroupId, Incident, Notification};
 
-/// Durable state that the engine keeps per key and the store does not look into.
+/// Durable state that the engine, or a channel's delivery, keeps per key and the store does not look into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keyed {
     /// What kind of thing, `stream` for example.

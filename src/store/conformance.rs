@@ -14,6 +14,8 @@ use crate::model::{
     Timestamp,
 };
 
+mod owing;
+
 /// Both sides of a running backend.
 pub(crate) struct Running {
     pub(crate) store: Arc<dyn Store>,
@@ -43,6 +45,9 @@ pub(crate) async fn run<B: Backend>(new: impl Fn() -> B) {
     rows_are_handed_to_their_channel_once_and_again_after_a_restart(&new()).await;
     a_channel_goes_on_from_its_unfinished_rows(&new()).await;
     a_notice_waits_with_its_words_among_the_rows_of_groups(&new()).await;
+    owing::what_a_channel_owes_reaches_its_channel_as_the_engines_rows_do(&new()).await;
+    owing::what_a_channel_remembers_is_there_after_a_restart(&new()).await;
+    owing::a_channel_that_is_fenced_off_owes_nothing(&new()).await;
     groups_are_readable_and_forgotten_ones_are_not_loaded(&new()).await;
     a_table_is_shared_watched_and_durable(&new()).await;
 }
@@ -313,6 +318,7 @@ async fn a_channel_goes_on_from_its_unfinished_rows(backend: &impl Backend) {
         ],
         messages: [1, 2, 3, 4].map(message).into(),
         attempts: vec![attempt(Timestamp(0)), attempt(now)],
+        ..ChannelChanges::default()
     };
     store.commit(&mine, channel(3, changes)).await.unwrap();
     let (_, _, state) = channel_of(store.open(Shard::Channel(ops()), NOW).await.unwrap());

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 
 use crate::model::{
     Attempt, ChannelName, Cursor, Delivery, DeliveryId, EngineChanges, EngineState, Entry, Group, GroupId, Incident,
-    Message, NewEntry, Notification, Seq, Timestamp,
+    Keyed, Message, NewEntry, Notification, Seq, Timestamp,
 };
 
 /// A stretch of work that one owner does at a time.
@@ -51,6 +51,8 @@ pub struct ChannelState {
     pub messages: Vec<Message>,
     /// Calls of the last hour, over all budgets.
     pub attempts: Vec<Attempt>,
+    /// Keyed state: (kind, key, JSON).
+    pub keyed: Vec<(String, String, String)>,
 }
 
 /// The state handed over by [`Store::open`], by kind of shard.
@@ -105,6 +107,10 @@ pub struct ChannelChanges {
     pub messages: Vec<Message>,
     /// Calls about to be made.
     pub attempts: Vec<Attempt>,
+    /// New outbox rows, of this channel or of another; numbered and handed over as the engine's are.
+    pub owed: Vec<Notification>,
+    /// Keyed state, of this channel alone.
+    pub keyed: Vec<Keyed>,
 }
 
 /// Changes, by kind of shard.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::model::{
     Abnormal, AbnormalType, Attempt, ChannelName, Cursor, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Detail,
     EngineChanges, Event, EventId, EventKind, Group, GroupId, Incident, IncidentId, Input, Key, Message, NewEntry,
-    Notice, Notification, Reason, Seq, Severity, State, StreamName, Timestamp, Told,
+    News, Notice, Notification, Reason, Seq, Severity, State, StreamName, Timestamp, Told,
 };
 use crate::store::{Changes, ChannelChanges, Commit};
 
@@ -116,8 +116,8 @@ pub(crate) fn group(number: u64) -> Group {
 
 /// A post that a channel is owed about a group.
 pub(crate) fn notification(channel: &ChannelName, group: u64) -> Notification {
-    let (reason, severity) = (Reason::Post, Severity::Warning);
-    Notification::of_group(channel.clone(), GroupId(group), reason, severity, Timestamp(2))
+    let why = (Reason::Post, News::Opened);
+    Notification::of_group(channel.clone(), GroupId(group), why, Severity::Warning, Timestamp(2))
 }
 
 /// A notice that a channel is owed.
@@ -150,6 +150,7 @@ pub(crate) fn message(group: u64) -> Message {
         place: Some("C012345".to_owned()),
         revision: 1,
         posted_at: Timestamp(9),
+        stands_in: Vec::new(),
     }
 }
 

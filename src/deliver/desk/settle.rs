@@ -65,6 +65,7 @@ impl Desk {
         let before = self.living.get(group).cloned();
         let known = match &flight.act {
             Act::Post => Some(Known {
+                stands_in: self.stood_for(group).into(),
                 platform_id: platform_id.map(Into::into),
                 place: place.map(Into::into),
                 revision: flight.revision,
@@ -72,7 +73,11 @@ impl Desk {
                 reposted: before.is_some_and(|before| before.reposted) || flight.reason == Reason::Edit,
                 life: Life::Open,
             }),
-            Act::Edit(_) => before.map(|before| Known { revision: flight.revision.max(before.revision), ..before }),
+            Act::Edit(_) => before.map(|before| Known {
+                stands_in: self.stood_for(group).into(),
+                revision: flight.revision.max(before.revision),
+                ..before
+            }),
             Act::Note { .. } => None,
         };
         if let Some(known) = known {

@@ -5,7 +5,7 @@ use super::super::desk::Desk;
 use super::super::retry::DAY;
 use super::super::topic::Topic;
 use super::*;
-use crate::model::{Group, Notification, Severity};
+use crate::model::{Group, News, Notification, Severity};
 use crate::store::ChannelState;
 
 /// One more than is remembered of groups that are over.
@@ -13,7 +13,8 @@ const MANY: u64 = 10_001;
 
 fn message(group: u64) -> Message {
     let (channel, platform_id) = (ChannelName::new("ops"), Some("17.1".to_owned()));
-    Message { channel, group: GroupId(group), platform_id, place: None, revision: 1, posted_at: Timestamp(1) }
+    let (group, stands_in) = (GroupId(group), Vec::new());
+    Message { channel, group, platform_id, place: None, revision: 1, posted_at: Timestamp(1), stands_in }
 }
 
 fn desk() -> Desk {
@@ -31,7 +32,8 @@ fn group(closed_at: Option<Timestamp>) -> Group {
 /// Owes the first group an edit.
 fn owe(desk: &mut Desk) {
     let (channel, group) = (ChannelName::new("ops"), GroupId(1));
-    let notification = Notification::of_group(channel, group, Reason::Edit, Severity::Info, Timestamp(1));
+    let notification =
+        Notification::of_group(channel, group, (Reason::Edit, News::Changed), Severity::Info, Timestamp(1));
     desk.accept(DeliveryId(1), notification, Timestamp(1));
 }
 

@@ -118,12 +118,12 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{GroupId, Reason, Severity, Timestamp};
+    use crate::model::{GroupId, News, Reason, Severity, Timestamp};
 
     fn row(id: u64, channel: &str) -> OutboxRow {
         let channel = ChannelName::new(channel);
-        let (reason, severity, at) = (Reason::Post, Severity::Warning, Timestamp(0));
-        (DeliveryId(id), Notification::of_group(channel, GroupId(1), reason, severity, at))
+        let (why, severity, at) = ((Reason::Post, News::Opened), Severity::Warning, Timestamp(0));
+        (DeliveryId(id), Notification::of_group(channel, GroupId(1), why, severity, at))
     }
 
     #[test]

@@ -7,6 +7,9 @@ use super::error::{Fault, int};
 use crate::model::{About, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Keyed, Notification};
 use crate::store::Members;
 
+/// A new outbox row; one that is about pushwatch itself with its text.
+pub(super) type Owed = (Notification, Option<String>);
+
 /// An engine commit with everything turned into text already, which is not the writer's work.
 #[derive(Debug)]
 pub(super) struct Prepared {
@@ -14,8 +17,8 @@ pub(super) struct Prepared {
     groups: Vec<(Group, String)>,
     forgotten: Vec<GroupId>,
     keyed: Vec<Keyed>,
-    /// New outbox rows; those about pushwatch itself with their text.
-    pub(super) outbox: Vec<(Notification, Option<String>)>,
+    /// New outbox rows.
+    pub(super) outbox: Vec<Owed>,
 }
 
 impl Prepared {
@@ -26,7 +29,7 @@ impl Prepared {
             groups: with_text(changes.groups)?,
             forgotten: changes.forgotten,
             keyed: changes.keyed,
-            outbox: changes.outbox.into_iter().map(with_notice).collect::<Result<_, _>>()?,
+            outbox: with_notices(changes.outbox)?,
         })
     }
 
@@ -121,12 +124,16 @@ fn put_incident(conn: &Connection, incident: &Incident, data: &str) -> Result<()
     Ok(())
 }
 
-fn with_notice(notification: Notification) -> Result<(Notification, Option<String>), Fault> {
-    let notice = match &notification.about {
-        About::Group(_) => None,
-        About::Notice(notice) => Some(written(notice)?),
+/// Turns what is owed into rows.
+pub(super) fn with_notices(owed: Vec<Notification>) -> Result<Vec<Owed>, Fault> {
+    let with_notice = |notification: Notification| {
+        let notice = match &notification.about {
+            About::Group(_) => None,
+            About::Notice(notice) => Some(written(notice)?),
+        };
+        Ok((notification, notice))
     };
-    Ok((notification, notice))
+    owed.into_iter().map(with_notice).collect()
 }
 
 fn with_text<T: serde::Serialize>(things: Vec<T>) -> Result<Vec<(T, String)>, Fault> {
@@ -139,7 +146,7 @@ fn with_text<T: serde::Serialize>(things: Vec<T>) -> Result<Vec<(T, String)>, Fa
         .collect()
 }
 
-fn written(thing: &impl serde::Serialize) -> Result<String, Fault> {
+pub(super) fn written(thing: &impl serde::Serialize) -> Result<String, Fault> {
     serde_json::to_string(thing).map_err(|error| Fault::Unreadable(format!("can't be kept: {error}")))
 }
 

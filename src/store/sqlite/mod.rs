@@ -216,7 +216,10 @@ impl Store for Sqlite {
         async move {
             let rows = match (commit.changes, &lease.shard) {
                 (Changes::Engine(changes), Shard::Engine) => Rows::Engine(Prepared::new(changes)?),
-                (Changes::Channel(changes), Shard::Channel(_)) => Rows::Channel(changes),
+                (Changes::Channel(mut changes), Shard::Channel(_)) => {
+                    let owed = incidents::with_notices(std::mem::take(&mut changes.owed))?;
+                    Rows::Channel(changes, owed)
+                }
                 _ => return Err(StoreError::Failed("changes of another kind of shard".into())),
             };
             let (lease, cursor) = (lease.clone(), commit.cursor);

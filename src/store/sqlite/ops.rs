@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::error::Fault;
 use super::handover::OutboxRow;
+use super::incidents::Owed;
 use super::queue::{Answer, Op, Rows};
 use super::shards::{self, Standing};
 use super::{outbox, queue};
@@ -73,21 +74,33 @@ impl Ledger<'_> {
         if self.standing_of(&lease.shard).epoch != lease.epoch {
             return Err(Stopped::Fenced(lease.shard.clone()));
         }
-        let mut owed = Vec::new();
-        match rows {
+        let owed = match rows {
             Rows::Engine(changes) => {
                 changes.write(conn)?;
-                for (notification, notice) in &changes.outbox {
-                    let id = DeliveryId(self.next_outbox);
-                    outbox::insert(conn, id, notification, notice.as_deref())?;
-                    self.next_outbox += 1;
-                    owed.push((id, notification.clone()));
-                }
+                self.owe(conn, &changes.outbox)?
             }
-            Rows::Channel(changes) => outbox::write(conn, changes)?,
-        }
+            Rows::Channel(changes, owed) => {
+                let Shard::Channel(channel) = &lease.shard else {
+                    return Err(Fault::Unreadable("a channel's rows under another lease".to_owned()).into());
+                };
+                outbox::write(conn, channel, changes)?;
+                self.owe(conn, owed)?
+            }
+        };
         shards::save(conn, &lease.shard, Standing { cursor, epoch: lease.epoch })?;
         Ok(Effect::Committed { shard: lease.shard.clone(), cursor, outbox: owed })
+    }
+
+    /// Numbers new rows and adds them to the outbox.
+    fn owe(&mut self, conn: &Connection, owed: &[Owed]) -> Result<Vec<OutboxRow>, Fault> {
+        let mut rows = Vec::with_capacity(owed.len());
+        for (notification, notice) in owed {
+            let id = DeliveryId(self.next_outbox);
+            outbox::insert(conn, id, notification, notice.as_deref())?;
+            self.next_outbox += 1;
+            rows.push((id, notification.clone()));
+        }
+        Ok(rows)
     }
 
     fn standing_of(&self, shard: &Shard) -> Standing {

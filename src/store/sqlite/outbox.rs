@@ -5,8 +5,8 @@ use rusqlite::{Connection, Row};
 use super::error::{Fault, int, whole};
 use super::incidents;
 use crate::model::{
-    About, Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, GroupId, Message, Notification,
-    Reason, Severity, Timestamp,
+    About, Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, GroupId, Message, News,
+    Notification, Reason, Severity, Timestamp,
 };
 use crate::store::{ChannelChanges, ChannelState};
 
@@ -14,7 +14,7 @@ use crate::store::{ChannelChanges, ChannelState};
 const NO_GROUP: GroupId = GroupId(0);
 
 const COLUMNS: &str = "id, channel, group_id, reason, severity, at, state, attempts, not_before, outcome, error, \
-                       possible_duplicate, done_at, notice";
+                       possible_duplicate, done_at, notice, news, stands_in";
 
 /// Adds a row that waits to be sent; `notice` is the text of what it says about pushwatch itself.
 pub(super) fn insert(
@@ -24,7 +24,8 @@ pub(super) fn insert(
     notice: Option<&str>,
 ) -> Result<(), Fault> {
     conn.prepare_cached(
-        "INSERT INTO outbox (id, channel, group_id, reason, severity, at, notice) VALUES (?,?,?,?,?,?,?)",
+        "INSERT INTO outbox (id, channel, group_id, reason, severity, at, notice, news, stands_in) \
+         VALUES (?,?,?,?,?,?,?,?,?)",
     )?
     .execute((
         int(id.0),
@@ -34,12 +35,14 @@ pub(super) fn insert(
         notification.severity.as_str(),
         notification.at.0,
         notice,
+        notification.news.as_str(),
+        notification.stands_in.as_ref().map(ChannelName::as_str),
     ))?;
     Ok(())
 }
 
-/// Writes what a channel changes. A row or a group that has been pruned meanwhile stays so.
-pub(super) fn write(conn: &Connection, changes: &ChannelChanges) -> Result<(), Fault> {
+/// Writes what a channel changes, but for what is owed. A row or a group that has been pruned meanwhile stays so.
+pub(super) fn write(conn: &Connection, channel: &ChannelName, changes: &ChannelChanges) -> Result<(), Fault> {
     for delivery in &changes.deliveries {
         conn.prepare_cached(
             "UPDATE outbox SET state = ?2, attempts = ?3, not_before = ?4, outcome = ?5, error = ?6, \
@@ -58,7 +61,8 @@ pub(super) fn write(conn: &Connection, changes: &ChannelChanges) -> Result<(), F
     }
     for message in &changes.messages {
         conn.prepare_cached(
-            "REPLACE INTO messages (group_id, channel, platform_id, place, revision, posted_at) VALUES (?,?,?,?,?,?)",
+            "REPLACE INTO messages (group_id, channel, platform_id, place, revision, posted_at, stands_in) \
+             VALUES (?,?,?,?,?,?,?)",
         )?
         .execute((
             int(message.group.0),
@@ -67,11 +71,22 @@ pub(super) fn write(conn: &Connection, changes: &ChannelChanges) -> Result<(), F
             &message.place,
             int(message.revision),
             message.posted_at.0,
+            stood_for(&message.stands_in)?,
         ))?;
     }
     for attempt in &changes.attempts {
         conn.prepare_cached("INSERT INTO attempts (at, budget) VALUES (?,?)")?
             .execute((attempt.at.0, &attempt.budget))?;
+    }
+    for keyed in &changes.keyed {
+        match &keyed.value {
+            Some(value) => conn
+                .prepare_cached("REPLACE INTO channel_keyed (channel, kind, key, value) VALUES (?,?,?,?)")?
+                .execute((channel.as_str(), keyed.kind, &keyed.key, value))?,
+            None => conn
+                .prepare_cached("DELETE FROM channel_keyed WHERE channel = ? AND kind = ? AND key = ?")?
+                .execute((channel.as_str(), keyed.kind, &keyed.key))?,
+        };
     }
     Ok(())
 }
@@ -85,26 +100,24 @@ pub(super) fn load(
 ) -> Result<ChannelState, Fault> {
     let deliveries = unfinished(conn, channel, DeliveryId(0), until, usize::MAX)?;
     let mut statement = conn.prepare(
-        "SELECT m.group_id, m.channel, m.platform_id, m.place, m.revision, m.posted_at FROM messages m \
+        "SELECT m.group_id, m.channel, m.platform_id, m.place, m.revision, m.posted_at, m.stands_in FROM messages m \
          WHERE m.channel = ?1 AND m.group_id IN ( \
              SELECT id FROM incident_groups WHERE forgotten = 0 \
              UNION SELECT group_id FROM outbox WHERE channel = ?1 AND state IN ('pending', 'sending'))",
     )?;
-    let messages = statement.query_map([channel.as_str()], |row| {
-        Ok(Message {
-            group: GroupId(whole(row.get(0)?)),
-            channel: ChannelName::new(row.get_ref(1)?.as_str()?),
-            platform_id: row.get(2)?,
-            place: row.get(3)?,
-            revision: whole(row.get(4)?),
-            posted_at: Timestamp(row.get(5)?),
-        })
-    })?;
-    let messages = messages.collect::<Result<_, _>>()?;
+    let mut rows = statement.query([channel.as_str()])?;
+    let mut messages = Vec::new();
+    while let Some(row) = rows.next()? {
+        messages.push(message(row)?);
+    }
     let mut statement = conn.prepare("SELECT at, budget FROM attempts WHERE at >= ? ORDER BY id")?;
     let attempts =
         statement.query_map([since.0], |row| Ok(Attempt { at: Timestamp(row.get(0)?), budget: row.get(1)? }))?;
-    Ok(ChannelState { deliveries, messages, attempts: attempts.collect::<Result<_, _>>()? })
+    let attempts = attempts.collect::<Result<_, _>>()?;
+    let mut statement =
+        conn.prepare("SELECT kind, key, value FROM channel_keyed WHERE channel = ? ORDER BY kind, key")?;
+    let keyed = statement.query_map([channel.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(ChannelState { deliveries, messages, attempts, keyed: keyed.collect::<Result<_, _>>()? })
 }
 
 /// New rows of a channel behind `after`, up to `until`.
@@ -159,6 +172,30 @@ fn unfinished(
     Ok(found)
 }
 
+fn message(row: &Row<'_>) -> Result<Message, Fault> {
+    let stands_in = match row.get_ref(6)? {
+        rusqlite::types::ValueRef::Null => Vec::new(),
+        names => incidents::parse(incidents::text(names)?, "channels that a message stands in for")?,
+    };
+    Ok(Message {
+        group: GroupId(whole(row.get(0)?)),
+        channel: ChannelName::new(row.get_ref(1)?.as_str().map_err(|error| Fault::Unreadable(error.to_string()))?),
+        platform_id: row.get(2)?,
+        place: row.get(3)?,
+        revision: whole(row.get(4)?),
+        posted_at: Timestamp(row.get(5)?),
+        stands_in,
+    })
+}
+
+/// The names as JSON; none for most messages.
+fn stood_for(names: &[ChannelName]) -> Result<Option<String>, Fault> {
+    match names {
+        [] => Ok(None),
+        names => incidents::written(&names).map(Some),
+    }
+}
+
 fn delivery(row: &Row<'_>, channel: &ChannelName) -> Result<Delivery, Fault> {
     let outcome = match row.get_ref(9)? {
         rusqlite::types::ValueRef::Null => None,
@@ -179,6 +216,8 @@ fn delivery(row: &Row<'_>, channel: &ChannelName) -> Result<Delivery, Fault> {
             reason: word(row, 3, &reasons, |reason| reason.as_str())?,
             severity: word(row, 4, &severities, |severity| severity.as_str())?,
             at: Timestamp(row.get(5)?),
+            news: word(row, 14, &News::ALL, |news| news.as_str())?,
+            stands_in: row.get::<_, Option<String>>(15)?.map(|name| ChannelName::new(&name)),
         },
         state: word(row, 6, &states, |state| state.as_str())?,
         attempts: row.get(7)?,

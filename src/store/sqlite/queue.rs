@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::incidents::Prepared;
+use super::incidents::{Owed, Prepared};
 use super::shards::Standing;
 use crate::model::{Cursor, NewEntry};
 use crate::store::{Appended, ChannelChanges, Lease, Shard, StoreError};
@@ -25,7 +25,8 @@ pub(super) struct Append {
 #[derive(Debug)]
 pub(super) enum Rows {
     Engine(Prepared),
-    Channel(ChannelChanges),
+    /// All but what is owed, and that.
+    Channel(ChannelChanges, Vec<Owed>),
 }
 
 /// What the writer is asked besides appends. There are at most a few per shard at a time, as each is waited for.

@@ -14,7 +14,7 @@ use super::{OpenError, journal};
 const APPLICATION: i32 = 0x7077_6174;
 
 /// Each step takes the schema one version up; what has been released is never changed.
-const MIGRATIONS: &[&str] = &[V1, V2];
+const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// Bytes of a page.
 pub(super) const PAGE: u64 = 4096;
@@ -119,6 +119,24 @@ const V1: &str = "
 
 // What pushwatch says about itself belongs to no group: `group_id` is 0 then, and `notice` holds it as JSON.
 const V2: &str = "ALTER TABLE outbox ADD COLUMN notice TEXT;";
+
+// Why a row is owed (of older ones only what follows from how they are told), whom rows and messages stand in for,
+// what a channel's delivery remembers, and the way to the rows that were given up.
+const V3: &str = "
+    ALTER TABLE outbox ADD COLUMN news TEXT NOT NULL DEFAULT 'opened';
+    UPDATE outbox SET news = CASE reason
+        WHEN 'edit' THEN 'changed' WHEN 'reply' THEN 'escalated' WHEN 'notice' THEN 'notice' ELSE 'opened' END;
+    ALTER TABLE outbox ADD COLUMN stands_in TEXT;
+    ALTER TABLE messages ADD COLUMN stands_in TEXT;
+    CREATE INDEX outbox_dead ON outbox(channel, id) WHERE state = 'dead';
+    CREATE TABLE channel_keyed (
+        channel TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (channel, kind, key)
+    ) STRICT, WITHOUT ROWID;
+";
 
 /// Opens the database for writing, after checking that it is ours, whole and not newer than this program.
 ///
@@ -227,7 +245,9 @@ fn check_whole(conn: &Connection, file: &Path) -> Result<(), OpenError> {
                 return Ok(Some(said));
             }
         }
-        for table in ["incidents", "incident_groups", "keyed", "outbox", "messages", "attempts", "maps"] {
+        for table in
+            ["incidents", "incident_groups", "keyed", "outbox", "messages", "attempts", "maps", "channel_keyed"]
+        {
             conn.prepare(&format!("SELECT * FROM {table} LIMIT 1"))?.query([])?.next()?;
         }
         journal::check_ends(conn)?;
@@ -252,7 +272,7 @@ fn missing_table(fault: &Fault) -> bool {
 mod tests {
     use super::super::{incidents, outbox};
     use super::*;
-    use crate::model::{DeliveryId, DeliveryState, EngineChanges, Group, GroupId, Incident, Severity, Timestamp};
+    use crate::model::{DeliveryId, DeliveryState, EngineChanges, Group, GroupId, Incident, News, Severity, Timestamp};
     use crate::store::samples::{group, incident, notice, notification, ops};
 
     /// A database as the first schema made it, with a row in each table that delivery reads.
@@ -288,7 +308,7 @@ mod tests {
         for _ in 0..2 {
             let conn = open(&file).unwrap();
             let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-            assert_eq!(version, 2);
+            assert_eq!(version, MIGRATIONS.len() as i64);
             let engine = incidents::load(&conn).unwrap();
             assert_eq!((engine.incidents, engine.groups), (vec![incident.clone()], vec![group.clone()]));
             let state = outbox::load(&conn, &ops(), DeliveryId(3), Timestamp(0)).unwrap();
@@ -297,7 +317,11 @@ mod tests {
             let unsure = &state.deliveries[0];
             assert_eq!((unsure.state, unsure.attempts), (DeliveryState::Sending, 3));
             assert_eq!((unsure.notification.severity, unsure.possible_duplicate), (Severity::Warning, true));
+            let news: Vec<_> = state.deliveries.iter().map(|row| row.notification.news).collect();
+            assert_eq!(news, [News::Escalated, News::Changed]);
+            assert!(state.deliveries.iter().all(|row| row.notification.stands_in.is_none()));
             assert_eq!((state.messages.len(), state.attempts.len()), (1, 1));
+            assert!(state.messages[0].stands_in.is_empty() && state.keyed.is_empty());
         }
         let conn = open(&file).unwrap();
         let owed = vec![notification(&ops(), 1), notice(&ops())];
