@@ -39,7 +39,8 @@ pub(super) async fn what_a_channel_owes_reaches_its_channel_as_the_engines_rows_
         store.commit(&lease, engine(0, Timestamp(2), changes)),
         store.commit(&mine, channel(1, mine_owes())),
     );
-    (by_engine.unwrap(), by_channel.unwrap());
+    by_engine.unwrap();
+    by_channel.unwrap();
     let mut rows = outbox(handed);
     while rows.len() < 2 {
         rows.extend(outbox(store.next(&theirs, 9, LONG).await));
