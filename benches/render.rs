@@ -26,11 +26,17 @@ fn incident(bencher: Bencher<'_, '_>, kind: &str) {
 }
 
 #[divan::bench(args = [4, 312, 10_000])]
-fn digest(bencher: Bencher<'_, '_>, streams: u64) {
+fn gather(bencher: Bencher<'_, '_>, streams: u64) {
+    let incidents = sample::storm(streams);
+    bencher.counter(divan::counter::ItemsCount::new(streams)).bench_local(|| sample::gathered(black_box(&incidents)));
+}
+
+#[divan::bench]
+fn digest(bencher: Bencher<'_, '_>) {
     let (renderer, catalogue) = (Renderer::embedded(), Catalogue::default());
     let channel = sample::channel(ChannelKind::Telegram, Language::En);
-    let incidents = sample::storm(streams);
-    let view = DigestView { incidents: &incidents, channel: &channel, catalogue: &catalogue, now: sample::NOW };
+    let gathered = sample::gathered(&sample::storm(10_000));
+    let view = DigestView { gathered: &gathered, channel: &channel, catalogue: &catalogue, now: sample::NOW };
     bencher.bench_local(|| renderer.digest(black_box(&view)));
 }
 

@@ -1,26 +1,24 @@
 //! What a digest says: the pattern that many sick streams have in common first, then the worst few.
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-
 use serde::Serialize;
 
-use super::phrase::{Phrases, end, sign};
+use super::fault::Fault;
+use super::gathered::{Gathered, Standings};
+use super::phrase::Phrases;
 use super::story::{Bounds, Line, capped, listed};
 use super::words::number;
 use super::{DigestView, Sign};
+use crate::model::Language;
 use crate::model::catalogue::{Spread, spread_cause};
-use crate::model::{EventKind, Incident, Key, Language, Severity, State};
 
-/// So many streams are named.
-const WORST: usize = 5;
-
-/// What the template `digest` is given.
+/// What the templates `digest` and `digest_note` are given.
 #[derive(Debug, Serialize)]
 pub(super) struct DigestStory {
     pub(super) sign: &'static str,
     pub(super) state: &'static str,
     pub(super) firing: bool,
+    pub(super) well: bool,
+    pub(super) ended: bool,
     pub(super) color: &'static str,
     /// How many the first line is about: `312 streams`; `9 incidents` where not all of them are a stream's.
     pub(super) counted: String,
@@ -55,55 +53,50 @@ pub(super) struct DigestStory {
 impl DigestStory {
     /// The story of a digest, within bounds.
     pub(super) fn of(view: &DigestView<'_>, bounds: &Bounds) -> DigestStory {
-        let phrases = view.phrases();
-        let told: Vec<&Incident> = view.incidents.iter().filter(|incident| incident.state != State::Pending).collect();
-        let sick: Vec<&Incident> = told.iter().copied().filter(|incident| incident.is_firing()).collect();
-        let firing = !sick.is_empty();
-        let open = if firing { &sick } else { &told };
-        let counts = Counts::of(&told);
-        let worst = worst(open, counts);
-        let mark = mark(open);
-        let streams = worst.len();
-        let domains = distinct_domains(open);
-        let in_one = domains.len() == 1 && open.iter().all(|incident| incident.key.domain().is_some());
-        let from = common_address(open);
-        let spread = match (&from, domains.len()) {
-            (Some(_), _) => Some(Spread::Address),
-            (None, 1) => Some(Spread::Domain).filter(|_| in_one),
-            (None, 0 | 2) => None,
-            (None, _) => Some(Spread::Everywhere),
+        let (phrases, gathered) = (view.phrases(), view.gathered);
+        let (open, counted, firing) = (gathered.open(), gathered.counted(), !gathered.is_over());
+        let mark = mark(gathered);
+        let streams = if firing { counted.sick } else { counted.over() };
+        let (domain, from) = (open.domain(), open.origin());
+        let spread = match (&from, domain, open.domains.names().count()) {
+            (Some(_), ..) => Some(Spread::Address),
+            (None, Some(_), _) => Some(Spread::Domain),
+            (None, None, 0..=2) => None,
+            (None, None, _) => Some(Spread::Everywhere),
         };
-        let shown = WORST.min(bounds.lines);
-        let lines: Vec<Line> = worst.iter().take(shown).map(|lead| Line::of(lead, None, &phrases, bounds)).collect();
-        let more = streams - lines.len();
-        let shared = |domain: &&&str| super::title::name(domain, bounds.name, &phrases);
+        let shown = open.worst().take(bounds.lines);
+        let lines: Vec<Line> = shown.map(|lead| Line::of(lead, None, &phrases, bounds)).collect();
+        let more = streams.saturating_sub(lines.len() as u64);
         let short = |name: &str| super::clean::short(name, bounds.name);
-        let several = if domains.len() > 1 { domains.clone() } else { Vec::new() };
-        let (shown_domains, more_domains) = capped(several, 3);
-        let (shown_rules, more_rules) = capped(rules(open), bounds.lines);
+        let several = open.domains.names().filter(|_| open.domains.names().count() > 1).map(|name| short(name));
+        let (domains, more_domains) = capped(several.collect(), 3);
+        let (rules, more_rules) = capped(open.rules.names().map(|name| short(name)).collect(), bounds.lines);
+        let headline = super::clean::clean(&headline(&phrases, gathered));
         DigestStory {
             sign: mark.as_str(),
             state: mark.word(),
             firing,
+            well: mark == Sign::Well,
+            ended: mark == Sign::Ended,
             color: mark.color(),
-            counted: counts.words(streams, phrases.language),
-            streams: number(streams as u64),
+            counted: gathered.counts().words(streams, phrases.language),
+            streams: number(streams),
             single: streams == 1,
-            domain: domains.first().filter(|_| in_one).as_ref().map(shared).unwrap_or_default(),
-            headline: super::clean::cut_end(&super::clean::clean(&headline(&phrases, open, firing)), bounds.text),
+            domain: domain.map(|domain| super::title::name(domain, bounds.name, &phrases)).unwrap_or_default(),
+            headline: super::clean::cut_end(&headline, bounds.text),
             from: from.unwrap_or_default(),
-            recovered: recovered(&phrases, &told, streams, counts).filter(|_| firing).unwrap_or_default(),
+            recovered: if firing { recovered(&phrases, gathered) } else { String::new() },
             cause: spread
                 .filter(|_| firing && streams > 1)
                 .map(|spread| spread_cause(spread, phrases.language).to_owned())
                 .unwrap_or_default(),
             worst: lines,
-            more: if more > 0 { number(more as u64) } else { String::new() },
-            domains: shown_domains.into_iter().map(short).collect(),
-            more_domains,
-            rules: shown_rules.into_iter().map(short).collect(),
-            more_rules,
-            codes: codes(&phrases, open, bounds.lines.min(4)),
+            more: if more > 0 { number(more) } else { String::new() },
+            domains,
+            more_domains: or_more(more_domains, open.domains.beyond(), &phrases),
+            rules,
+            more_rules: or_more(more_rules, open.rules.beyond(), &phrases),
+            codes: codes(&phrases, gathered, bounds.lines.min(4)),
             mark,
         }
     }
@@ -134,17 +127,16 @@ enum Counts {
     Incidents,
 }
 
-impl Counts {
-    fn of(told: &[&Incident]) -> Counts {
-        match told.iter().all(|incident| matches!(incident.key, Key::Stream(_))) {
-            true => Counts::Streams,
-            false => Counts::Incidents,
-        }
+impl Gathered {
+    fn counts(&self) -> Counts {
+        if self.of_streams() { Counts::Streams } else { Counts::Incidents }
     }
+}
 
+impl Counts {
     /// `312 streams`.
-    fn words(self, many: usize, language: Language) -> String {
-        let number = number(many as u64);
+    fn words(self, many: u64, language: Language) -> String {
+        let number = number(many);
         match (language, self) {
             (Language::En, Counts::Streams) => format!("{number} stream{}", if many == 1 { "" } else { "s" }),
             (Language::En, Counts::Incidents) => format!("{number} incident{}", if many == 1 { "" } else { "s" }),
@@ -153,141 +145,105 @@ impl Counts {
         }
     }
 
-    /// How many these are.
-    fn count(self, incidents: &[&Incident]) -> usize {
+    /// The Chinese measure word.
+    fn unit(self) -> &'static str {
         match self {
-            Counts::Incidents => incidents.len(),
-            Counts::Streams => {
-                let mut keys: Vec<&Key> = incidents.iter().map(|incident| &incident.key).collect();
-                keys.sort_unstable();
-                keys.dedup();
-                keys.len()
-            }
+            Counts::Streams => "路",
+            Counts::Incidents => "项",
         }
     }
-}
-
-/// One incident a stream, its worst, where streams are counted; worst first.
-fn worst<'i>(open: &[&'i Incident], counts: Counts) -> Vec<&'i Incident> {
-    if counts == Counts::Incidents {
-        let mut all = open.to_vec();
-        all.sort_by_key(|incident| (std::cmp::Reverse(rank(incident)), incident.id));
-        return all;
-    }
-    let mut leads: BTreeMap<&Key, &Incident> = BTreeMap::new();
-    for incident in open {
-        let lead = leads.entry(&incident.key).or_insert(incident);
-        if rank(incident) > rank(lead) {
-            *lead = incident;
-        }
-    }
-    let mut leads: Vec<&Incident> = leads.into_values().collect();
-    leads.sort_by_key(|incident| (std::cmp::Reverse(rank(incident)), incident.id));
-    leads
-}
-
-fn rank(incident: &Incident) -> (Severity, bool, u64) {
-    (incident.severity, incident.on == EventKind::PushEnd, incident.count)
 }
 
 /// The worst sign of what fires; of what is over, well only if all are.
-fn mark(open: &[&Incident]) -> Sign {
-    if open.iter().any(|incident| !incident.is_firing()) {
-        let all_well = open.iter().all(|incident| sign(incident) == Sign::Well);
-        return if all_well { Sign::Well } else { Sign::Ended };
-    }
-    let worst = open.iter().max_by_key(|incident| incident.severity);
-    worst.map_or(Sign::Ended, |incident| sign(incident))
-}
-
-/// What most of them have, and since when.
-fn headline(phrases: &Phrases<'_>, open: &[&Incident], firing: bool) -> String {
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for incident in open {
-        *counts.entry(phrases.name(incident)).or_default() += 1;
-    }
-    let mut names: Vec<(String, usize)> = counts.into_iter().collect();
-    names.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
-    let names = phrases.join(&names);
-    let from = open.iter().map(|incident| incident.since).min();
-    let Some(from) = from else { return phrases.pick("nothing on record", "没有记录").to_owned() };
-    if firing {
-        return format!("{names}{}{}", phrases.pick(", ", "，"), phrases.since(from));
-    }
-    let to = open.iter().map(|incident| end(incident)).max().unwrap_or(from);
-    let (span, offset) = (phrases.span(from, to), super::words::offset(from, phrases.zone));
-    let well = mark(open) == Sign::Well;
-    match (phrases.language, well) {
-        (Language::En, true) => format!("well again, were broken {span} ({offset}): {names}"),
-        (Language::En, false) => format!("over, were broken {span} ({offset}): {names}"),
-        (Language::Zh, true) => format!("已恢复，异常时段 {span} ({offset})：{names}"),
-        (Language::Zh, false) => format!("已结束，异常时段 {span} ({offset})：{names}"),
+fn mark(gathered: &Gathered) -> Sign {
+    let Standings { sick, well, ended, closed } = gathered.counted();
+    match gathered.severity() {
+        Some(severity) if sick > 0 => Sign::of(severity),
+        Some(_) if well > 0 && ended + closed == 0 => Sign::Well,
+        Some(_) | None => Sign::Ended,
     }
 }
 
-/// `9,412 of 10,000 well again`.
-fn recovered(phrases: &Phrases<'_>, told: &[&Incident], sick: usize, counts: Counts) -> Option<String> {
-    let all = counts.count(told);
-    let over = all.checked_sub(sick).filter(|over| *over > 0)?;
-    let any_ended = told.iter().any(|incident| sign(incident) == Sign::Ended);
-    let (over, all) = (number(over as u64), number(all as u64));
-    let unit = if counts == Counts::Streams { "路" } else { "项" };
-    Some(match (phrases.language, any_ended) {
-        (Language::En, false) => format!("{over} of {all} well again"),
-        (Language::En, true) => format!("{over} of {all} over (well again or ended)"),
-        (Language::Zh, false) => format!("{all} {unit}中已恢复 {over} {unit}"),
-        (Language::Zh, true) => format!("{all} {unit}中已恢复或结束 {over} {unit}"),
-    })
-}
-
-/// The address, or the network of one site, that all of them push from. Only a well-formed one counts, so nothing
-/// hostile can come of it.
-fn common_address(open: &[&Incident]) -> Option<String> {
-    let mut addresses = Vec::with_capacity(open.len());
-    for incident in open {
-        // Of something wider than a stream the incident knows the last pusher's alone.
-        let address = match &incident.key {
-            Key::UserIp { user_ip } => user_ip,
-            key => key.stream().and(incident.user_ip.as_deref())?,
-        };
-        addresses.push(address.trim().parse::<IpAddr>().ok()?);
+/// What most of them have, and since when; once all are over, how it ended and how long it lasted.
+fn headline(phrases: &Phrases<'_>, gathered: &Gathered) -> String {
+    let open = gathered.open();
+    let (Some(from), Some(to)) = (open.since, open.until) else {
+        return phrases.pick("nothing on record", "没有记录").to_owned();
+    };
+    let (names, comma) = (names(phrases, gathered), phrases.pick(", ", "，"));
+    if !gathered.is_over() {
+        return format!("{names}{comma}{}", phrases.since(from));
     }
-    let first = *addresses.first()?;
-    if addresses.iter().all(|address| *address == first) {
-        return Some(first.to_string());
-    }
-    let network = match first {
-        IpAddr::V4(address) => ipnet::IpNet::new(address.into(), 24),
-        IpAddr::V6(address) => ipnet::IpNet::new(address.into(), 48),
-    }
-    .ok()?
-    .trunc();
-    addresses.iter().all(|address| network.contains(address)).then(|| network.to_string())
-}
-
-fn distinct_domains<'i>(open: &[&'i Incident]) -> Vec<&'i str> {
-    let mut domains: Vec<&str> = open.iter().filter_map(|incident| incident.key.domain()).collect();
-    domains.sort_unstable();
-    domains.dedup();
-    domains
-}
-
-fn rules<'i>(open: &[&'i Incident]) -> Vec<&'i str> {
-    let mut rules: Vec<&str> = open.iter().map(|incident| &*incident.rule).collect();
-    rules.sort_unstable();
-    rules.dedup();
-    rules
-}
-
-fn codes(phrases: &Phrases<'_>, open: &[&Incident], most: usize) -> String {
-    let mut codes: Vec<String> = Vec::new();
-    for incident in open {
-        for code in phrases.codes(incident) {
-            if codes.len() <= most && !codes.contains(&code) {
-                codes.push(code);
-            }
+    let length = match to.since(from) {
+        short if short < std::time::Duration::from_secs(1) => String::new(),
+        length => {
+            let length = super::words::duration(length, phrases.language);
+            format!("{comma}{} {length}", phrases.pick("lasted", "持续"))
         }
+    };
+    let (span, offset) = (phrases.span(from, to), super::words::offset(from, phrases.zone));
+    let colon = phrases.pick(": ", "：");
+    format!("{}{length}{comma}{span} ({offset}){colon}{names}", ending(phrases, gathered))
+}
+
+/// What is wrong with most of them; with how many, where it is not the same with all.
+fn names(phrases: &Phrases<'_>, gathered: &Gathered) -> String {
+    let open = gathered.open();
+    let mut faults: Vec<(Fault, u64)> = open.faults.counts().map(|(fault, count)| (*fault, count)).collect();
+    faults.sort_by_key(|(fault, count)| (std::cmp::Reverse((*count, fault.severity(phrases))), *fault));
+    let same = faults.iter().all(|(_, count)| *count == open.number);
+    let name = |(fault, count): &(Fault, u64)| match same || !gathered.one_each() {
+        true => fault.name(phrases),
+        false => format!("{}{}", fault.name(phrases), phrases.aside(&number(*count))),
+    };
+    phrases.join(&faults.iter().map(name).collect::<Vec<_>>())
+}
+
+/// How those that are over ended: `well again`; `over (9,000 well again, 1,000 ended)`.
+fn ending(phrases: &Phrases<'_>, gathered: &Gathered) -> String {
+    let Standings { well, ended, closed, .. } = gathered.counted();
+    match (well, ended, closed) {
+        (_, 0, 0) => phrases.pick("well again", "已恢复").to_owned(),
+        (0, _, 0) => phrases.pick("ended", "推流已停止").to_owned(),
+        (0, 0, _) => phrases.pick("no longer watched", "不再监控").to_owned(),
+        _ => format!("{}{}", phrases.pick("over", "已结束"), phrases.aside(&standings(phrases, gathered, None))),
     }
-    listed(codes, most, phrases.pick(", ", "、"))
+}
+
+/// `9,412 of 10,000 well again, 88 ended`; empty before the first is.
+fn recovered(phrases: &Phrases<'_>, gathered: &Gathered) -> String {
+    let all = number(gathered.total());
+    let standings = |all| standings(phrases, gathered, all);
+    match (gathered.counted().over(), phrases.language) {
+        (0, _) => String::new(),
+        (_, Language::En) => standings(Some(&all)),
+        (_, Language::Zh) => format!("{all} {}中 {}", gathered.counts().unit(), standings(None)),
+    }
+}
+
+/// `9,412 well again, 88 ended`; English has the whole, where one is given, after the first number.
+fn standings(phrases: &Phrases<'_>, gathered: &Gathered, all: Option<&str>) -> String {
+    let Standings { well, ended, closed, .. } = gathered.counted();
+    let parts =
+        [(well, "well again", "已恢复"), (ended, "ended", "已停止推流"), (closed, "no longer watched", "不再监控")];
+    let parts = parts.into_iter().filter(|(many, ..)| *many > 0).enumerate();
+    let parts = parts.map(|(at, (many, en, zh))| match (phrases.language, all.filter(|_| at == 0)) {
+        (Language::En, Some(all)) => format!("{} of {all} {en}", number(many)),
+        (Language::En, None) => format!("{} {en}", number(many)),
+        (Language::Zh, _) => format!("{} {}{zh}", number(many), gathered.counts().unit()),
+    });
+    parts.collect::<Vec<_>>().join(phrases.pick(", ", "，"))
+}
+
+/// `+253`, with a word where more were not counted by name.
+fn or_more(more: String, beyond: u64, phrases: &Phrases<'_>) -> String {
+    match (more.as_str(), beyond) {
+        ("", _) | (_, 0) => more,
+        _ => format!("{more}{}", phrases.pick(" or more", " 以上")),
+    }
+}
+
+fn codes(phrases: &Phrases<'_>, gathered: &Gathered, most: usize) -> String {
+    let codes = gathered.open().faults.names().filter_map(|fault| fault.code(phrases));
+    listed(codes.collect(), most, phrases.pick(", ", "、"))
 }

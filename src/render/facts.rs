@@ -43,28 +43,34 @@ pub fn facts(view: &View<'_>) -> Value {
     })
 }
 
-/// A digest's facts: `version`, `kind` (`digest`), `state`, `summary`, `streams`, `domain`, `from`, `cause`, and the
-/// `worst` incidents in the shape of [`facts`], at most 100.
+/// A digest's facts: `version`, `kind` (`digest`), `state`, `summary`, `counted` (`streams`, or `incidents` where some
+/// are about something else), `total` and how many of them are `firing`, `well`, `ended` and `closed` (no longer
+/// watched), `since` and `until` of those that fire, else of all, `domain` and `from` where they share one (`null`
+/// where not), `recovered`, `cause`, and the five `worst` incidents in the shape of [`facts`].
 #[must_use]
 pub fn digest_facts(view: &DigestView<'_>) -> Value {
-    const MOST: usize = 100;
-    let phrases = view.phrases();
+    let (phrases, gathered) = (view.phrases(), view.gathered);
     let [bounds, ..] = &Bounds::ALL;
     let story = super::digest::DigestStory::of(view, bounds);
-    let mut worst: Vec<&Incident> = view.incidents.iter().collect();
-    worst.sort_by_key(|one| (std::cmp::Reverse((one.is_firing(), one.severity, one.count)), one.id));
+    let (open, counted) = (gathered.open(), gathered.counted());
     json!({
         "version": 1,
         "kind": "digest",
         "state": story.state,
         "summary": story.summary(view.channel.language),
-        "incidents_total": view.incidents.len(),
-        "streams": story.streams,
-        "domain": story.domain,
-        "from": story.from,
+        "counted": if gathered.of_streams() { "streams" } else { "incidents" },
+        "total": gathered.total(),
+        "firing": counted.sick,
+        "well": counted.well,
+        "ended": counted.ended,
+        "closed": counted.closed,
+        "since": open.since.map(|at| time(at, &phrases)),
+        "until": open.until.filter(|_| gathered.is_over()).map(|at| time(at, &phrases)),
+        "domain": open.domain(),
+        "from": open.origin(),
         "recovered": story.recovered,
         "cause": story.cause,
-        "worst": worst.iter().take(MOST).map(|one| incident(one, &phrases)).collect::<Vec<_>>(),
+        "worst": open.worst().map(|one| incident(one, &phrases)).collect::<Vec<_>>(),
     })
 }
 
@@ -84,7 +90,7 @@ pub fn notice_facts(channel: &crate::model::Channel, notice: &Notice, now: Times
 }
 
 fn incident(incident: &Incident, phrases: &Phrases<'_>) -> Value {
-    let time = |at: Timestamp| json!({ "ms": at.0, "local": words::rfc3339(at, phrases.zone) });
+    let time = |at: Timestamp| time(at, phrases);
     json!({
         "id": incident.id.0,
         "rule": &*incident.rule,
@@ -116,6 +122,10 @@ fn incident(incident: &Incident, phrases: &Phrases<'_>) -> Value {
         "muted_until": incident.muted_until.map(time),
         "inhibited_by": incident.inhibited_by.map(|id| id.0),
     })
+}
+
+fn time(at: Timestamp, phrases: &Phrases<'_>) -> Value {
+    json!({ "ms": at.0, "local": words::rfc3339(at, phrases.zone) })
 }
 
 /// An operator's own names and values, as they are but for their length.

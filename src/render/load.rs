@@ -12,7 +12,7 @@ use super::digest::DigestStory;
 use super::notice::NoticeStory;
 use super::story::{Bounds, Story};
 use super::{DigestView, Renderer, View, Wording, book, lint, place, sample};
-use crate::model::{Catalogue, Cause, ChannelKind, Language};
+use crate::model::{Catalogue, ChannelKind, Language};
 
 /// A larger file is a mistake: no message is that long.
 const MOST_BYTES: u64 = 64 * 1024;
@@ -212,22 +212,14 @@ fn trials(book: &Book, wording: Wording) -> Vec<Vec<Draft>> {
                 Bounds::ALL.iter().map(story).map(|story| draft(story.mark, book::data(&story))).collect()
             })
             .collect(),
-        Wording::Digest => [
-            sample::storm(312),
-            sample::storm(1),
-            sample::scattered(40),
-            sample::mixed(),
-            sample::passed(sample::storm(312), Cause::Quiet),
-            sample::passed(sample::scattered(40), Cause::Ended),
-            Vec::new(),
-        ]
-        .iter()
-        .map(|incidents| {
-            let view = DigestView { incidents, channel: &channel, catalogue: &catalogue, now };
-            let story = |bounds| DigestStory::of(&view, bounds);
-            Bounds::ALL.iter().map(story).map(|story| draft(story.mark, book::data(&story))).collect()
-        })
-        .collect(),
+        Wording::Digest | Wording::DigestNote => sample::digests()
+            .iter()
+            .map(|(_, gathered)| {
+                let view = DigestView { gathered, channel: &channel, catalogue: &catalogue, now };
+                let story = |bounds| DigestStory::of(&view, bounds);
+                Bounds::ALL.iter().map(story).map(|story| draft(story.mark, book::data(&story))).collect()
+            })
+            .collect(),
         Wording::Notice => sample::notices()
             .iter()
             .map(|notice| {
@@ -239,13 +231,14 @@ fn trials(book: &Book, wording: Wording) -> Vec<Vec<Draft>> {
 }
 
 /// The built-in templates in the order of [`Wording::ALL`].
-fn texts(language: Language, kind: ChannelKind) -> [&'static str; 4] {
+fn texts(language: Language, kind: ChannelKind) -> [&'static str; 5] {
     macro_rules! folder {
         ($folder:literal) => {
             [
                 include_str!(concat!("../../templates/", $folder, "/incident.hbs")),
                 include_str!(concat!("../../templates/", $folder, "/note.hbs")),
                 include_str!(concat!("../../templates/", $folder, "/digest.hbs")),
+                include_str!(concat!("../../templates/", $folder, "/digest_note.hbs")),
                 include_str!(concat!("../../templates/", $folder, "/notice.hbs")),
             ]
         };

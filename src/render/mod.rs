@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Catalogue, Channel, ChannelKind, Group, Incident, Language, Timestamp};
+use crate::model::{Catalogue, Channel, ChannelKind, Group, Incident, Language, Severity, Timestamp};
 
 pub mod clean;
 
@@ -24,6 +24,11 @@ mod title;
 mod own;
 
 mod story;
+
+mod fault;
+
+mod gathered;
+pub use gathered::Gathered;
 
 mod digest;
 
@@ -62,8 +67,8 @@ pub struct View<'a> {
 /// Many streams' incidents, as one digest tells them.
 #[derive(Clone, Copy, Debug)]
 pub struct DigestView<'a> {
-    /// Incidents of all members, in any order.
-    pub incidents: &'a [Incident],
+    /// The incidents of all members.
+    pub gathered: &'a Gathered,
     /// The channel: its platform, language and zone.
     pub channel: &'a Channel,
     /// What to say about troubles.
@@ -72,7 +77,7 @@ pub struct DigestView<'a> {
     pub now: Timestamp,
 }
 
-/// The four templates.
+/// The templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Wording {
     /// The message of a group.
@@ -81,13 +86,16 @@ pub enum Wording {
     Note,
     /// Many groups at once.
     Digest,
+    /// A short reply to it: much worse, again, all over.
+    DigestNote,
     /// About pushwatch itself.
     Notice,
 }
 
 impl Wording {
     /// All of them.
-    pub const ALL: [Wording; 4] = [Wording::Incident, Wording::Note, Wording::Digest, Wording::Notice];
+    pub const ALL: [Wording; 5] =
+        [Wording::Incident, Wording::Note, Wording::Digest, Wording::DigestNote, Wording::Notice];
 
     /// The template's file name without `.hbs`.
     #[must_use]
@@ -96,6 +104,7 @@ impl Wording {
             Wording::Incident => "incident",
             Wording::Note => "note",
             Wording::Digest => "digest",
+            Wording::DigestNote => "digest_note",
             Wording::Notice => "notice",
         }
     }
@@ -118,6 +127,15 @@ pub enum Sign {
 }
 
 impl Sign {
+    /// The sign of what fires.
+    fn of(severity: Severity) -> Sign {
+        match severity {
+            Severity::Critical => Sign::Critical,
+            Severity::Warning => Sign::Warning,
+            Severity::Info => Sign::Info,
+        }
+    }
+
     /// 🔴 🟠 🔵 ✅ ⚪
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -200,15 +218,16 @@ impl Renderer {
         self.story(Wording::Note, view)
     }
 
-    /// Many groups in one message.
+    /// Many groups in one message. What it says follows from how they stand.
     #[must_use]
     pub fn digest(&self, view: &DigestView<'_>) -> Rendered {
-        let language = view.channel.language;
-        self.book(view.channel).dress(Wording::Digest, |bounds| {
-            let story = digest::DigestStory::of(view, bounds);
-            let (plain, summary) = (plain::digest(&story, language), story.summary(language));
-            book::Draft { mark: story.mark, plain, summary, data: book::data(&story) }
-        })
+        self.gathered(Wording::Digest, view)
+    }
+
+    /// A short reply to the message of many groups.
+    #[must_use]
+    pub fn digest_note(&self, view: &DigestView<'_>) -> Rendered {
+        self.gathered(Wording::DigestNote, view)
     }
 
     /// A message about pushwatch itself.
@@ -221,12 +240,28 @@ impl Renderer {
         })
     }
 
+    fn gathered(&self, wording: Wording, view: &DigestView<'_>) -> Rendered {
+        let language = view.channel.language;
+        self.book(view.channel).dress(wording, |bounds| {
+            let story = digest::DigestStory::of(view, bounds);
+            let plain = match wording {
+                Wording::DigestNote => plain::digest_note(&story, language),
+                Wording::Digest | Wording::Incident | Wording::Note | Wording::Notice => {
+                    plain::digest(&story, language)
+                }
+            };
+            book::Draft { mark: story.mark, plain, summary: story.summary(language), data: book::data(&story) }
+        })
+    }
+
     fn story(&self, wording: Wording, view: &View<'_>) -> Rendered {
         self.book(view.channel).dress(wording, |bounds| {
             let story = story::Story::of(view, bounds);
             let plain = match wording {
                 Wording::Note => plain::note(&story),
-                Wording::Incident | Wording::Digest | Wording::Notice => plain::incident(&story, view.channel.language),
+                Wording::Incident | Wording::Digest | Wording::DigestNote | Wording::Notice => {
+                    plain::incident(&story, view.channel.language)
+                }
             };
             book::Draft { mark: story.mark, plain, summary: story.summary(), data: book::data(&story) }
         })

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::fault::Fault;
 use super::words;
 use crate::model::catalogue::{Text, Unit};
 use crate::model::{
-    AbnormalType, Catalogue, Cause, Distinct, EventKind, Incident, Language, Noun, Severity, State, Timestamp, Trouble,
+    AbnormalType, Catalogue, Cause, Distinct, EventKind, Incident, Language, Noun, State, Timestamp, Trouble,
 };
 
 /// What all phrases of a message share.
@@ -55,42 +56,9 @@ impl Phrases<'_> {
 
     /// The names of all that is wrong, what matters most first.
     pub(super) fn names(&self, incident: &Incident) -> Vec<String> {
-        if let Some(silence) = incident.silence {
-            return vec![self.silence(incident, silence)];
-        }
-        let one = match incident.on {
-            EventKind::PushError if !incident.troubles.is_empty() => {
-                return self.ranked(incident).iter().map(|trouble| self.text(trouble.kind).name).collect();
-            }
-            EventKind::PushError => self.pick("push errors", "推流异常").to_owned(),
-            EventKind::PushEnd => self.catalogue.stop(incident.errcode, self.language).name,
-            EventKind::PushBegin => self.pick("push started", "推流开始").to_owned(),
-            kind => self.kind(kind),
-        };
-        vec![one]
-    }
-
-    /// What a kind of callback is called.
-    fn kind(&self, kind: EventKind) -> String {
-        if let EventKind::Unknown(code) = kind {
-            return format!("{} {code}", self.pick("event type", "事件类型"));
-        }
-        match self.language {
-            Language::En => kind.name().replace('_', " "),
-            Language::Zh => chinese(kind).to_owned(),
-        }
-    }
-
-    /// What is missed: `no relay callbacks for 5 min`; once they are back, just what was missed.
-    fn silence(&self, incident: &Incident, silence: u64) -> String {
-        let kind = self.kind(incident.on);
-        let length = words::duration(Duration::from_millis(silence), self.language);
-        match (self.language, incident.state) {
-            (Language::En, State::Resolved) => format!("{kind} callbacks"),
-            (Language::Zh, State::Resolved) => format!("{kind}回调"),
-            (Language::En, _) => format!("no {kind} callbacks for {length}"),
-            (Language::Zh, _) => format!("已 {length}没有{kind}回调"),
-        }
+        let mut faults: Vec<Fault> = Fault::of(incident).collect();
+        faults.sort_by_key(|fault| (std::cmp::Reverse(fault.severity(self)), *fault));
+        faults.into_iter().map(|fault| fault.name(self)).collect()
     }
 
     /// `23 streams`.
@@ -310,18 +278,7 @@ impl Phrases<'_> {
 
     /// The cloud's numbers, for those who search: `type 6 video_frames_late`, `errcode 13`.
     pub(super) fn codes(&self, incident: &Incident) -> Vec<String> {
-        match incident.on {
-            EventKind::PushError => incident
-                .troubles
-                .iter()
-                .map(|trouble| match trouble.kind.name() {
-                    Some(name) => format!("{} {} {name}", self.pick("type", "类型"), trouble.kind.0),
-                    None => format!("{} {}", self.pick("type", "类型"), trouble.kind.0),
-                })
-                .collect(),
-            EventKind::PushEnd => incident.errcode.map(|code| format!("errcode {code}")).into_iter().collect(),
-            kind => vec![format!("event_type {}", kind.code())],
-        }
+        Fault::of(incident).filter_map(|fault| fault.code(self)).collect()
     }
 
     /// The cloud's own words, where there are any: hostile text.
@@ -340,37 +297,11 @@ pub(super) fn end(incident: &Incident) -> Timestamp {
     .max(incident.since)
 }
 
-/// What operators of the cloud call a kind of callback; the word of the rules where there is no other.
-fn chinese(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::PushEnd => "断流",
-        EventKind::PushBegin => "推流",
-        EventKind::Record => "录制",
-        EventKind::Screenshot => "截图",
-        EventKind::Relay => "拉流转推",
-        EventKind::AudioAudit => "音频审核",
-        EventKind::ImageAudit => "图片审核",
-        EventKind::PushError => "推流异常",
-        EventKind::Monitor => "监播",
-        EventKind::RecordStatus => "录制状态",
-        EventKind::Subtitle => "直播字幕",
-        EventKind::RecordError => "录制异常",
-        EventKind::Quality => "质量检测",
-        EventKind::Summary => "直播摘要",
-        EventKind::Highlight => "智能高光",
-        EventKind::Unknown(_) => kind.name(),
-    }
-}
-
 /// The sign of a state.
 pub(super) fn sign(incident: &Incident) -> super::Sign {
     match (incident.state, incident.cause) {
         (State::Resolved, Some(Cause::Quiet | Cause::Reconnected | Cause::Heard)) => super::Sign::Well,
         (State::Resolved, _) => super::Sign::Ended,
-        (State::Pending | State::Firing, _) => match incident.severity {
-            Severity::Critical => super::Sign::Critical,
-            Severity::Warning => super::Sign::Warning,
-            Severity::Info => super::Sign::Info,
-        },
+        (State::Pending | State::Firing, _) => super::Sign::of(incident.severity),
     }
 }

@@ -49,11 +49,21 @@ pub(super) fn digest(story: &DigestStory, language: Language) -> String {
     let mut lines = vec![story.summary(language), story.recovered.clone(), label.with(label.cause, &story.cause)];
     lines.extend(story.worst.iter().map(row));
     if !story.more.is_empty() {
-        lines.push(label.more(&story.more));
+        lines.push(label.rest(&story.more));
     }
     let domains = quoted(&story.domains, &story.more_domains);
     lines.push(dotted(&[&domains, &quoted(&story.rules, &story.more_rules), &story.codes]));
     joined(lines)
+}
+
+/// A short reply about many streams.
+pub(super) fn digest_note(story: &DigestStory, language: Language) -> String {
+    let summary = story.summary(language);
+    match (story.recovered.as_str(), language) {
+        ("", _) => summary,
+        (recovered, Language::En) => format!("{summary} ({recovered})"),
+        (recovered, Language::Zh) => format!("{summary}（{recovered}）"),
+    }
 }
 
 /// About pushwatch itself.
@@ -120,6 +130,14 @@ impl Labels {
             (Language::En, which) => format!("acknowledged by {by} at {at} ({which})"),
             (Language::Zh, "") => format!("{by} 已于 {at} 确认"),
             (Language::Zh, which) => format!("{by} 已于 {at} 确认（{which}）"),
+        }
+    }
+
+    /// The rest of a digest, and where it is.
+    fn rest(&self, count: &str) -> String {
+        match self.language {
+            Language::En => format!("… and {count} more; list them with: pushwatch incidents"),
+            Language::Zh => format!("…… 另有 {count} 项，完整列表：pushwatch incidents"),
         }
     }
 

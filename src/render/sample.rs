@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
-use super::Notice;
+use super::{Gathered, Notice};
 use crate::model::{
     AbnormalType, Cause, Channel, ChannelKind, ChannelName, EventKind, Group, GroupId, Incident, IncidentId, Key,
     Language, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble,
@@ -190,6 +190,58 @@ pub fn mixed() -> Vec<Incident> {
     let mut all = storm(3);
     all.extend(wide::samples().into_iter().flat_map(|sample| sample.incidents).filter(Incident::is_firing));
     all
+}
+
+/// All of them in one.
+#[must_use]
+pub fn gathered(incidents: &[Incident]) -> Gathered {
+    let mut gathered = Gathered::new();
+    incidents.iter().for_each(|incident| gathered.add(incident));
+    gathered
+}
+
+/// Storms in the course of their life, and some with nothing in common.
+#[must_use]
+pub fn digests() -> Vec<(&'static str, Gathered)> {
+    let calming = |cause| {
+        let mut streams = storm(2_000);
+        let rest = streams.split_off(588);
+        streams.extend(passed(rest, cause));
+        streams
+    };
+    let mut parting = passed(storm(312), Cause::Quiet);
+    let mut ending = calming(Cause::Quiet);
+    for (at, cause) in [Cause::Ended, Cause::RuleRemoved].into_iter().enumerate() {
+        let few = |streams: &mut Vec<Incident>| {
+            let last = streams.len() - 1 - at;
+            streams[last].cause = Some(cause);
+        };
+        few(&mut parting);
+        few(&mut ending);
+    }
+    let mut several = storm(300);
+    several.extend(storm(312).split_off(300).into_iter().map(|one| Incident {
+        on: EventKind::PushEnd,
+        errcode: Some(13),
+        troubles: Vec::new(),
+        ..one
+    }));
+    [
+        ("firing", storm(312)),
+        ("one stream", storm(1)),
+        ("two kinds of trouble", several),
+        ("most well again", calming(Cause::Quiet)),
+        ("most over", ending),
+        ("all well again", passed(storm(312), Cause::Reconnected)),
+        ("all ended", passed(storm(312), Cause::Ended)),
+        ("all over", parting),
+        ("nothing in common", scattered(40)),
+        ("nothing in common, over", passed(scattered(40), Cause::RuleRemoved)),
+        ("of all widths", mixed()),
+        ("empty", Vec::new()),
+    ]
+    .map(|(name, incidents)| (name, gathered(&incidents)))
+    .into()
 }
 
 /// One of each notice.

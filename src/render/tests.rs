@@ -28,10 +28,10 @@ fn what_people_read() {
                 add(&format!("incident, {}", sample.name), &renderer.incident(&view));
                 add(&format!("note, {}", sample.name), &renderer.note(&view));
             }
-            for (name, incidents) in digests() {
-                let view =
-                    DigestView { incidents: &incidents, channel: &channel, catalogue: &catalogue, now: sample::NOW };
+            for (name, gathered) in &sample::digests() {
+                let view = DigestView { gathered, channel: &channel, catalogue: &catalogue, now: sample::NOW };
                 add(&format!("digest, {name}"), &renderer.digest(&view));
+                add(&format!("digest note, {name}"), &renderer.digest_note(&view));
             }
             for notice in sample::notices() {
                 add("notice", &renderer.notice(&channel, &notice, sample::NOW));
@@ -52,8 +52,8 @@ fn the_plain_text_says_the_same() {
             assert!(rendered.plain.starts_with(&rendered.summary), "{}", sample.name);
             page.push_str(&format!("=== {}, {:?}\n{}\n\n", sample.name, rendered.sign, rendered.plain));
         }
-        for (name, incidents) in digests() {
-            let view = DigestView { incidents: &incidents, channel: &channel, catalogue: &catalogue, now: sample::NOW };
+        for (name, gathered) in &sample::digests() {
+            let view = DigestView { gathered, channel: &channel, catalogue: &catalogue, now: sample::NOW };
             let rendered = renderer.digest(&view);
             assert!(rendered.plain.starts_with(&rendered.summary), "{name}");
             page.push_str(&format!("=== digest, {name}, {:?}\n{}\n\n", rendered.sign, rendered.plain));
@@ -67,28 +67,14 @@ fn what_webhooks_are_given() {
     let (catalogue, channel) = (Catalogue::default(), sample::channel(ChannelKind::Webhook, Language::En));
     let samples = sample::ordinary();
     insta::assert_json_snapshot!("facts", facts(&view(&samples[0], &channel, &catalogue)));
-    let incidents = sample::storm(2);
-    let digest = DigestView { incidents: &incidents, channel: &channel, catalogue: &catalogue, now: sample::NOW };
-    let digest = digest_facts(&digest);
-    assert_eq!((&digest["kind"], &digest["worst"][0]["user_ip"]), (&"digest".into(), &"203.0.113.2".into()));
+    for (name, gathered) in
+        [("digest_facts", sample::storm(2)), ("digest_facts_over", sample::passed(sample::storm(2), Cause::Ended))]
+    {
+        let gathered = sample::gathered(&gathered);
+        let view = DigestView { gathered: &gathered, channel: &channel, catalogue: &catalogue, now: sample::NOW };
+        insta::assert_json_snapshot!(name, digest_facts(&view));
+    }
     assert_eq!(notice_facts(&channel, &sample::notices()[0], sample::NOW)["state"], "info");
-}
-
-/// Storms in the course of their life, and one with nothing in common.
-fn digests() -> Vec<(&'static str, Vec<Incident>)> {
-    let mut calming = sample::storm(2_000);
-    let rest = calming.split_off(588);
-    calming.extend(sample::passed(rest, Cause::Quiet));
-    vec![
-        ("firing", sample::storm(312)),
-        ("one stream", sample::storm(1)),
-        ("most well again", calming),
-        ("all well again", sample::passed(sample::storm(312), Cause::Reconnected)),
-        ("all ended", sample::passed(sample::storm(312), Cause::Ended)),
-        ("nothing in common", sample::scattered(40)),
-        ("of all widths", sample::mixed()),
-        ("empty", Vec::new()),
-    ]
 }
 
 #[test]
@@ -291,8 +277,9 @@ proptest! {
                 for language in Language::ALL {
                     let channel = sample::channel(kind, language);
                     let view = view(&sample, &channel, &catalogue);
-                    let digest = DigestView { incidents: &sample.incidents, channel: &channel, catalogue: &catalogue, now: sample::NOW };
-                    for rendered in [renderer.incident(&view), renderer.note(&view), renderer.digest(&digest)] {
+                    let gathered = sample::gathered(&sample.incidents);
+                    let digest = DigestView { gathered: &gathered, channel: &channel, catalogue: &catalogue, now: sample::NOW };
+                    for rendered in [renderer.incident(&view), renderer.note(&view), renderer.digest(&digest), renderer.digest_note(&digest)] {
                         assert_eq!(rendered.template_error, None);
                         accept(kind, &rendered);
                     }
@@ -485,7 +472,8 @@ fn machines_are_told_of_width_labels_hands_and_silence() {
 fn a_digest_of_mixed_widths_counts_incidents_and_claims_nothing_in_common() {
     let (catalogue, channel) = (Catalogue::default(), sample::channel(ChannelKind::Webhook, Language::En));
     let told = |incidents: &[Incident]| {
-        digest_facts(&DigestView { incidents, channel: &channel, catalogue: &catalogue, now: sample::NOW })
+        let gathered = sample::gathered(incidents);
+        digest_facts(&DigestView { gathered: &gathered, channel: &channel, catalogue: &catalogue, now: sample::NOW })
     };
     let streams = told(&sample::storm(3));
     assert_eq!((&streams["domain"], &streams["from"]), (&"push.example.com".into(), &"203.0.113.0/24".into()));
@@ -493,10 +481,13 @@ fn a_digest_of_mixed_widths_counts_incidents_and_claims_nothing_in_common() {
     let mut mixed = sample::storm(3);
     mixed.push(wide(Key::All {}));
     let mixed = told(&mixed);
-    assert_eq!((&mixed["domain"], &mixed["from"], &mixed["cause"]), (&"".into(), &"".into(), &"".into()));
+    assert_eq!(
+        (&mixed["domain"], &mixed["from"], &mixed["cause"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null, &"".into())
+    );
     assert!(mixed["summary"].as_str().unwrap().starts_with("🔴 4 incidents: video late"), "{mixed}");
     let address = told(&[wide(Key::UserIp { user_ip: "203.0.113.9".into() }), sample::storm(1).remove(0)]);
     assert_eq!(address["from"], "203.0.113.0/24", "the key's own address, not the last pusher's");
     let domain = told(&[wide(Key::Domain { domain: "push.example.com".into() }), sample::storm(1).remove(0)]);
-    assert_eq!((&domain["domain"], &domain["from"]), (&"push.example.com".into(), &"".into()));
+    assert_eq!((&domain["domain"], &domain["from"]), (&"push.example.com".into(), &serde_json::Value::Null));
 }
