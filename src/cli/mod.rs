@@ -10,6 +10,7 @@ pub mod args;
 mod backtest;
 mod check;
 mod client;
+mod completions;
 mod demo;
 pub mod exit;
 mod explain;
@@ -71,6 +72,7 @@ enum Command {
     Export(export::ExportArgs),
     Explain(explain::ExplainArgs),
     Schema(schema::SchemaArgs),
+    Completions(completions::CompletionsArgs),
 }
 
 impl Command {
@@ -93,6 +95,7 @@ impl Command {
             Command::Export(args) => export::run(&args),
             Command::Explain(args) => explain::run(&args),
             Command::Schema(args) => schema::run(&args),
+            Command::Completions(args) => completions::run(&args),
         }
     }
 }

@@ -26,19 +26,36 @@ pub struct Diagnostic {
     hint: Option<String>,
     shown: String,
     marker: Range<usize>,
+    /// How many mistakes it stands for: those past the first hundred are one.
+    mistakes: usize,
 }
 
 impl Diagnostic {
     /// A mistake about the whole file, such as its size.
     pub(super) fn about_file(file: &str, message: impl Into<String>) -> Diagnostic {
         let (shown, marker) = (String::new(), 0..0);
-        Diagnostic { file: file.to_owned(), line: 1, column: 1, message: message.into(), hint: None, shown, marker }
+        Diagnostic {
+            file: file.to_owned(),
+            line: 1,
+            column: 1,
+            message: message.into(),
+            hint: None,
+            shown,
+            marker,
+            mistakes: 1,
+        }
     }
 
     /// The file's name as it was given.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// How many mistakes it stands for.
+    #[must_use]
+    pub fn mistakes(&self) -> usize {
+        self.mistakes
     }
 
     /// Line, from 1.
@@ -164,7 +181,8 @@ impl Mistakes {
         let lines = Lines::new(text);
         let mut all: Vec<_> = self.found.into_iter().map(|mistake| lines.locate(file, mistake, secrets)).collect();
         if rest > 0 {
-            all.push(Diagnostic::about_file(file, format!("and {rest} more mistakes")));
+            let more = format!("and {rest} more {}", if rest == 1 { "mistake" } else { "mistakes" });
+            all.push(Diagnostic { mistakes: rest, ..Diagnostic::about_file(file, more) });
         }
         all
     }
@@ -200,6 +218,7 @@ impl<'t> Lines<'t> {
             hint: mistake.hint,
             shown,
             marker,
+            mistakes: 1,
         }
     }
 }

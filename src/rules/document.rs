@@ -116,10 +116,7 @@ fn explain(text: &str, error: &Error) -> SyntaxError {
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => (
-            "too much of it: more values, or more copies of an anchor, than a rules file may have".to_owned(),
-            Some("write the values out, or split the work over several pushwatch processes"),
-        ),
+        | Error::AliasReplayStackDepthExceeded { .. } => too_much(),
         Error::UnknownAnchor { .. } => (
             "an unquoted `*` refers to an anchor, and there is none of this name".to_owned(),
             Some("quote it, if a glob is meant: \"*.example.com\""),
@@ -133,6 +130,18 @@ fn explain(text: &str, error: &Error) -> SyntaxError {
             let said = other.to_string();
             // The place is shown apart; the library appends it.
             let said = said.split(" at line ").next().unwrap_or_default().to_owned();
+            match said.as_str() {
+                // The same inside of an anchor, where the library only has words for it.
+                said if said.starts_with("budget breached") => return at_place(at, too_much()),
+                said if said.starts_with("recursion limit") => {
+                    return at_place(at, (format!("nested more than {MAX_DEPTH} levels deep"), None));
+                }
+                said if said.starts_with("recursive references") => {
+                    let hint = "name another anchor, or write out what is meant";
+                    return at_place(at, ("this anchor would contain itself".to_owned(), Some(hint)));
+                }
+                _ => {}
+            }
             let hint = match said.as_str() {
                 said if said.starts_with("unsupported tag") => Some("quote a value that begins with `!`"),
                 said if said.starts_with("while parsing a block") => {
@@ -143,7 +152,18 @@ fn explain(text: &str, error: &Error) -> SyntaxError {
             (said, hint)
         }
     };
+    at_place(at, (message, hint))
+}
+
+fn at_place(at: usize, (message, hint): (String, Option<&'static str>)) -> SyntaxError {
     SyntaxError { at, message, hint: hint.map(str::to_owned) }
+}
+
+fn too_much() -> (String, Option<&'static str>) {
+    (
+        "too much of it: more values, or more copies of an anchor, than a rules file may have".to_owned(),
+        Some("write the values out, or split the work over several pushwatch processes"),
+    )
 }
 
 /// What usually lies behind a syntax error, judged by the text at its place.
@@ -365,7 +385,12 @@ mod tests {
         let nested: String = (0..5000).map(|i| " ".repeat(i) + "a:\n").collect();
         for bomb in [aliases, "[".repeat(5000), "{a: ".repeat(5000), "- ".repeat(5000), nested, "- a\n".repeat(1 << 18)]
         {
-            assert!(parse(&bomb).is_err());
+            let error = parse(&bomb).unwrap_err();
+            let plain = ["too much of it", "nested more than"];
+            assert!(plain.iter().any(|words| error.message.starts_with(words)), "{error:?}");
+            assert!(error.hint.is_none_or(|hint| hint.starts_with("write the values out")), "a wrong hint");
         }
+        let circle = parse("a: &a { <<: *a }\n").unwrap_err();
+        assert_eq!(circle.message, "this anchor would contain itself");
     }
 }

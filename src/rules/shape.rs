@@ -5,7 +5,7 @@ mod channel;
 pub(super) use channel::{CHANNEL, CHANNEL_TYPES, TENCENT};
 
 mod rule;
-pub(super) use rule::{DEFAULTS, LEVELS, MAX_COUNT, NOT, RATE_LIMIT, RULE, THRESHOLD, WHERE};
+pub(super) use rule::{DEFAULTS, LEVELS, MAX_COUNT, MAX_DISTINCT, NOT, RATE_LIMIT, RULE, THRESHOLD, WHERE};
 
 mod top;
 pub(super) use top::{INTERVAL, MUTE, OVERRIDE, ROUTE, TOP};

@@ -136,6 +136,7 @@ fn size(node: &Node, out: &mut Mistakes) -> Option<usize> {
         "" | "b" => Some(1),
         "k" | "kb" | "kib" => Some(1024),
         "m" | "mb" | "mib" => Some(1024 * 1024),
+        "g" | "gb" | "gib" => Some(1024 * 1024 * 1024),
         _ => None,
     };
     let bytes = number.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));

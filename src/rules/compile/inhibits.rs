@@ -34,15 +34,15 @@ fn rule_name<'n>(item: &'n Node, out: &mut Mistakes) -> Option<Scalar<'n>> {
 /// Checks what the rules of the file inhibit, and leaves out what is disabled: it has no incidents.
 pub(super) fn check(drafts: &mut [Draft<'_>], out: &mut Mistakes) {
     let places: HashMap<&str, usize> =
-        drafts.iter().enumerate().rev().filter_map(|(place, draft)| Some((draft.name?, place))).collect();
-    let names = || drafts.iter().filter_map(|draft| draft.name);
+        drafts.iter().enumerate().rev().filter_map(|(place, draft)| Some((draft.name?.text, place))).collect();
+    let names = || drafts.iter().filter_map(|draft| draft.name).map(|name| name.written);
     let mut edges: Vec<Vec<(usize, Scalar<'_>)>> = Vec::with_capacity(drafts.len());
     for draft in drafts.iter() {
         let Some(name) = draft.name else {
             edges.push(Vec::new());
             continue;
         };
-        out.within(Some(format!("rule {}", quote(name))));
+        out.within(Some(format!("rule {}", quote(name.written))));
         let mut targets = Vec::new();
         for scalar in &draft.inhibits {
             match places.get(scalar.text) {
@@ -50,7 +50,9 @@ pub(super) fn check(drafts: &mut [Draft<'_>], out: &mut Mistakes) {
                     let message = format!("`inhibits`: there is no rule {}", quote(scalar.written));
                     reading::unknown(*scalar, message, names(), "there are no rules", out);
                 }
-                Some(_) if scalar.text == name => out.add(scalar.span, "it can't inhibit itself"),
+                Some(_) if scalar.text == name.text => {
+                    out.add_hinted(scalar.span, "it can't inhibit itself", "remove its own name");
+                }
                 Some(place) => {
                     let per = drafts.get(*place).and_then(|target| target.per);
                     targets.extend(check_scopes(draft.per, per, *scalar, out).then_some((*place, *scalar)));
@@ -108,7 +110,7 @@ fn check_circles(drafts: &[Draft<'_>], edges: &[Vec<(usize, Scalar<'_>)>], out: 
         OnTheWay(usize),
         Yes,
     }
-    let name = |place: usize| drafts.get(place).and_then(|draft| draft.name).unwrap_or_default();
+    let name = |place: usize| drafts.get(place).and_then(|draft| draft.name).map_or("", |name| name.written);
     let mut seen = vec![Seen::No; drafts.len()];
     for start in 0..drafts.len() {
         if seen[start] != Seen::No {
@@ -139,7 +141,8 @@ fn check_circles(drafts: &[Draft<'_>], edges: &[Vec<(usize, Scalar<'_>)>], out: 
                         circle.push("…");
                     }
                     circle.push(name(*target));
-                    out.add(scalar.span, format!("`inhibits` goes in a circle: {}", circle.join(" → ")));
+                    let message = format!("`inhibits` goes in a circle: {}", circle.join(" → "));
+                    out.add_hinted(scalar.span, message, "remove one of these `inhibits`: the widest is part of none");
                 }
             }
         }

@@ -128,6 +128,10 @@ fn parts<T>(
 }
 
 fn note(key: &str, error: PartError, scalar: Scalar<'_>, out: &mut Mistakes) {
+    if scalar.is_resolved() {
+        let message = format!("`{key}`: with the values of the environment this can't be read");
+        return out.add_hinted(scalar.span, message, "see what the variable holds: it is not shown here");
+    }
     let message = format!("`{key}`: {}", error.message);
     match error.hint {
         Some(hint) => out.add_hinted(scalar.span, message, hint),

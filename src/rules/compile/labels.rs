@@ -48,6 +48,11 @@ impl LabelNames {
         if self.0.contains(name) {
             return true;
         }
+        if scalar.is_resolved() && scalar.text != name {
+            let message = "with the values of the environment this asks for a label that no rule gives";
+            out.add_hinted(scalar.span, message, "see what the variable holds: it is not shown here");
+            return false;
+        }
         let written = Scalar { text: name, written: if scalar.text == name { scalar.written } else { name }, span: at };
         let message = format!("no rule gives a label {}", quote(written.written));
         reading::unknown(written, message, self.0.iter().map(String::as_str), "", out);

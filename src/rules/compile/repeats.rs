@@ -16,11 +16,11 @@ pub(super) fn check(drafts: &[Draft<'_>], out: &mut Mistakes) {
         let (Some(rule), Some(name)) = (&draft.rule, draft.name) else { continue };
         let substance = substance(rule, draft.node);
         if let Some(first) = seen.get(&substance) {
-            out.within(Some(format!("rule {}", quote(name))));
+            out.within(Some(format!("rule {}", quote(name.written))));
             let message = format!("it is the same as rule {}: everything would be told twice", quote(first));
             out.add_hinted(draft.at, message, "remove one of the two, or say what is different");
         } else {
-            seen.insert(substance, name);
+            seen.insert(substance, name.written);
         }
     }
     out.within(None);

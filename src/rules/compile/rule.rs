@@ -23,7 +23,7 @@ pub(super) struct Draft<'n> {
     /// As it was written.
     pub(super) node: &'n Node,
     /// Its name, and where to point.
-    pub(super) name: Option<&'n str>,
+    pub(super) name: Option<Scalar<'n>>,
     pub(super) at: &'n Range<usize>,
     pub(super) enabled: bool,
     /// Whether no mistake was found in it by itself.
@@ -108,7 +108,7 @@ fn draft<'n>(
     };
     Draft {
         node,
-        name: name.map(|name| name.text),
+        name,
         at: name.map_or(fields.at, |name| name.span),
         enabled,
         is_clean: true,

@@ -198,6 +198,10 @@ fn levels(node: &Node, threshold: &Threshold<'_>, ground: Ground, out: &mut Mist
 
 /// Notes a number that can never be reached: more callbacks than come at once, or than one push is ever the subject of.
 fn check_reachable(count: u64, node: &Node, threshold: &Threshold<'_>, ground: Ground, out: &mut Mistakes) {
+    if threshold.has_distinct && count > shape::MAX_DISTINCT {
+        let message = format!("it can never be reached: up to {} different values are told apart", shape::MAX_DISTINCT);
+        return out.add_hinted(&node.span, message, "lower the number, or judge `per` something narrower");
+    }
     let Some(on) = ground.on else { return };
     // A single report of push errors may count any number of them; everything else counts callbacks.
     if on == EventKind::PushError && threshold.measure == Measure::Count {

@@ -5,6 +5,9 @@ use super::{SEVERITY, Shape, Value, Word, need, now};
 /// Highest count of a threshold: far above what any window holds, small enough for every sum.
 pub(in crate::rules) const MAX_COUNT: i64 = 1_000_000_000;
 
+/// Most different values that a window tells apart.
+pub(in crate::rules) const MAX_DISTINCT: u64 = 10_000;
+
 const COUNT: Value = Value::Integer(1, MAX_COUNT);
 
 const NOTIFY: Word = now(

@@ -45,6 +45,7 @@ fn thresholds_that_can_never_be_reached() {
             "name: d, on: push_begin, per: session, threshold: { count: 100, within: 10s }",
             "name: e, on: push_error, threshold: { distinct: session, count: 62, within: 1m }",
             "name: f, on: push_error, threshold: { distinct: user_ip, within: 1m }, severity: { info: 2, critical: 900 }",
+            "name: g, on: push_error, per: domain, threshold: { distinct: stream, count: 10001, within: 1h }",
         ],
     ));
     for fits in [
@@ -54,8 +55,26 @@ fn thresholds_that_can_never_be_reached() {
         "on: push_error, threshold: { count: 1000000 }",
         "on: 4711, threshold: { count: 1000, within: 10s }",
         "on: push_error, threshold: { reports: 1 }",
+        "on: push_error, per: domain, threshold: { distinct: stream, count: 10000, within: 1h }",
     ] {
         assert_eq!(messages(fits), [""; 0], "{fits}");
+    }
+}
+
+#[test]
+fn a_rule_whose_types_and_conditions_exclude_each_other() {
+    let never = "it can never hold: none of the rule's `types` is like that";
+    for (rule, is_wrong) in [
+        ("types: [gop_too_large], where: { type: video_fps_low }", true),
+        ("types: [16], where: { type: { not: 16 } }", true),
+        ("types: [16], where: { type: \"> 16\" }", true),
+        ("types: [1, 2], where: { any: [ { type: 3 }, { stream: a } ] }", false),
+        ("types: [1, 16], where: { type: \"gop*\" }", false),
+        ("types: [17], where: { type: \"> 16\" }", false),
+        ("where: { type: 3 }", false),
+    ] {
+        let messages = messages(&format!("on: push_error, {rule}"));
+        assert_eq!(messages.iter().any(|message| message.ends_with(never)), is_wrong, "{rule}: {messages:?}");
     }
 }
 

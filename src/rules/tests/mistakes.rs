@@ -288,7 +288,21 @@ fn what_the_environment_gave_is_not_shown_by_whoever_can_not_read_it() {
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(shown.contains("rules.yaml:"), "{shown}");
     }
-    let text = format!("{}routes: [ {{ match: 'stream=~\"${{S}}\"', notify: [ops] }} ]\nrules: []\n", super::HEAD);
-    let shown = crate::rules::load(&text, "rules.yaml", &env).unwrap_err()[0].to_string();
-    assert!(!shown.contains("hunter2"), "{shown}");
+    for rest in [
+        "routes: [ { match: 'stream=~\"${S}\"', notify: [ops] } ]\nrules: []\n",
+        "routes: [ { match: '${W}=\"a\"', notify: [ops] } ]\nrules: []\n",
+        "time_intervals: { a: { times: [\"${S}\"] } }\nrules: []\n",
+        "time_intervals: { a: { weekdays: \"${S}\", months: \"${S}\", years: \"${S}\", days_of_month: [\"${S}\"] } }\nrules: []\n",
+        "rules: [ { name: \"${W}\", on: push_error, inhibits: [x] } ]\n",
+        "rules: [ { name: \"${W}\", on: push_error, inhibits: [\"${W}\"] } ]\n",
+        "rules: [ { name: \"${W}\", on: push_error }, { name: b, on: push_error } ]\n",
+        "rules: [ { name: \"${W}\", on: push_error, inhibits: [b] }, { name: b, on: push_error, types: 1, inhibits: [\"${W}\"] } ]\n",
+        "rules: [ { name: \"${W}\", on: push_error, per: stream, inhibits: [b] }, { name: b, on: push_error, per: all } ]\n",
+    ] {
+        let env = |name: &str| Some(if name == "W" { "hunter2".to_owned() } else { "hunter2(".to_owned() });
+        let mistakes = crate::rules::load(&format!("{}{rest}", super::HEAD), "rules.yaml", &env).unwrap_err();
+        for shown in mistakes.iter().map(ToString::to_string) {
+            assert!(!shown.contains("hunter2"), "{rest}{shown}");
+        }
+    }
 }

@@ -62,7 +62,19 @@ fn condition(key: &Key, node: &Node, ground: &Ground<'_>, depth: usize, out: &mu
         (None, "weekday") => Test::Weekday { days: clock::weekdays(node, out)?, zone: zone() },
         (None, _) => on_number(key, node, ground, out)?,
     };
+    if depth == 0 {
+        check_types(&test, node, ground, out);
+    }
     Some(Condition::new(field, source(node), test))
+}
+
+/// Notes a condition on `type` that none of the rule's own types satisfies.
+fn check_types(test: &Test, node: &Node, ground: &Ground<'_>, out: &mut Mistakes) {
+    let Test::Entry { field: EntryField::Type, test } = test else { return };
+    if !ground.types.is_empty() && !ground.types.iter().any(|kind| test.holds(f64::from(kind.0), None)) {
+        let hint = "say the types once: in `types`, or here";
+        out.add_hinted(&node.span, "it can never hold: none of the rule's `types` is like that", hint);
+    }
 }
 
 fn on_number(key: &Key, node: &Node, ground: &Ground<'_>, out: &mut Mistakes) -> Option<Test> {
