@@ -28,6 +28,7 @@
 //! | `core` | `model`, `rules`, `engine`, `store`, `clock`, `metrics` |
 //! | `deliver` | `model`, `render`, `store`, `clock`, `metrics` |
 //! | `listen` | `metrics` |
+//! | `command` | `model`, `rules`' matchers, how `render` cleans text and puts figures into words |
 //! | `ingest`, `admin` | `model`, `core`'s handle, `listen`, `clock`, `metrics` (`ingest` also what `store` answers) |
 //! | `config` | `model`; the only reader of the environment |
 //! | `app` | all but `cli` |
@@ -48,6 +49,8 @@ pub mod ingest;
 pub mod render;
 
 pub mod deliver;
+
+pub mod command;
 
 pub mod admin;
 
