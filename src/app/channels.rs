@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::AppError;
 use crate::core::Rooms;
-use crate::deliver::{self, Budgets, Console, Context};
+use crate::deliver::{self, Budgets, Console, Context, Tokens};
 use crate::model::{Catalogue, Channel, ChannelName};
 use crate::render::Renderer;
 use crate::rules::RuleSet;
@@ -41,6 +41,7 @@ pub(super) struct Channels {
     pub(super) http: reqwest::Client,
     pub(super) console: Console,
     pub(super) budgets: Arc<Budgets>,
+    pub(super) wecom_tokens: Arc<Tokens>,
     /// Turns true once everything of an earlier run is judged: until then rows may come for a channel that the rules
     /// no longer have.
     pub(super) caught_up: watch::Receiver<bool>,
@@ -114,6 +115,7 @@ impl Channels {
             http: self.http.clone(),
             console: self.console.clone(),
             budgets: Arc::clone(&self.budgets),
+            wecom_tokens: Arc::clone(&self.wecom_tokens),
         })
     }
 

@@ -34,7 +34,7 @@ use self::reload::{Desk, Reins, Reloader};
 use crate::admin::{self, Admin, Banner, Part, Readiness};
 use crate::clock::Clock;
 use crate::core::{Core, CoreError, Rooms, Rulebook};
-use crate::deliver::{self, Budgets, Console};
+use crate::deliver::{self, Budgets, Console, Tokens};
 use crate::ingest::{self, Ingest, Journal};
 use crate::listen::{self, Exempt, Limits};
 use crate::metrics::Metrics;
@@ -313,6 +313,7 @@ impl App {
             http: deliver::http_client(),
             console: Console::stdout(),
             budgets: Arc::new(Budgets::new()),
+            wecom_tokens: Arc::new(Tokens::new()),
             caught_up,
             announced: self.announced.clone(),
         };

@@ -85,6 +85,19 @@ pub(crate) fn cut_bytes(text: &str, limit: usize) -> String {
     }
 }
 
+/// The same, cut at the end of a line where the first one fits: markup does not go over lines, and stays whole.
+pub(crate) fn cut_lines(text: &str, limit: usize) -> String {
+    const MARK: &str = "\n…";
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let room = text.floor_char_boundary(limit.saturating_sub(MARK.len()));
+    match text.as_bytes()[..=room].iter().rposition(|byte| *byte == b'\n') {
+        Some(end) if end > 0 => format!("{}{MARK}", &text[..end]),
+        _ => cut_bytes(text, limit),
+    }
+}
+
 #[cfg(test)]
 pub(crate) fn sample(act: Act, words: Words) -> Call {
     Call {
@@ -108,5 +121,13 @@ mod tests {
         assert_eq!(cut_bytes("断流", 6), "断流");
         assert_eq!(cut_bytes("断流了", 8), "断…");
         assert_eq!(cut_bytes("abc", 2), "…");
+    }
+
+    #[test]
+    fn lines_stay_whole_where_a_line_fits() {
+        assert_eq!(cut_lines("one\ntwo", 7), "one\ntwo");
+        assert_eq!(cut_lines("one\ntwo\nthree", 12), "one\ntwo\n…");
+        assert_eq!(cut_lines("one\ntwo\nthree", 10), "one\n…");
+        assert_eq!(cut_lines("断流断流断流断流", 12), "断流断…");
     }
 }

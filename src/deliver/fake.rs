@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::model::{
     Attempt, Channel, ChannelName, Cursor, Delivery, DeliveryId, DeliveryState, EventKind, Group, GroupId, Incident,
-    IncidentId, Key, Language, Message, NewEntry, News, Notice, Notification, Reason, Severity, SlackDoor,
-    State as Life, StreamName, Target, Timestamp,
+    IncidentId, Key, Language, Message, NewEntry, News, Notice, Notification, Reason, Receivers, Severity, SlackDoor,
+    State as Life, StreamName, Target, Timestamp, WecomApp, WecomCallback, WecomDoor,
 };
 use crate::store::{
     Appended, Batch, Changes, ChannelChanges, ChannelState, Commit, Items, Lease, Opened, Reader, Shard, State, Store,
@@ -335,7 +335,22 @@ pub(crate) fn slack_webhook(url: &str) -> Arc<Channel> {
 }
 
 pub(crate) fn wecom(api_url: &str, key: &str) -> Arc<Channel> {
-    channel("wecom", Target::Wecom { key: key.into(), api_url: api_url.into() })
+    channel("wecom", Target::Wecom { door: WecomDoor::Robot { key: key.into() }, api_url: api_url.into() })
+}
+
+/// A WeCom app that tells two users, a department and a tag, and has a callback.
+pub(crate) fn wecom_app(api_url: &str) -> Arc<Channel> {
+    let app = WecomApp {
+        corp_id: "ww1".into(),
+        agent_id: 1_000_002,
+        secret: format!("app-{SECRET}").into(),
+        to: Receivers { users: vec!["Ann".into(), "bob".into()], parties: vec![2], tags: vec![7] },
+        callback: Some(WecomCallback {
+            token: format!("token-{SECRET}").into(),
+            encoding_aes_key: format!("aes-{SECRET}").into(),
+        }),
+    };
+    channel("wecomapp", Target::Wecom { door: WecomDoor::App(Box::new(app)), api_url: api_url.into() })
 }
 
 pub(crate) fn telegram(api_url: &str, chat_id: i64) -> Arc<Channel> {

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::budget::{Cap, Lane, Pace};
 use super::call::Act;
-use crate::model::{Channel, SlackDoor, Target};
+use crate::model::{Channel, SlackDoor, Target, WecomDoor};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -16,6 +16,10 @@ const PER_MINUTE: Cap = Cap { calls: 18, within: MINUTE };
 
 /// A few at once, then spread over the minute, so that the next trouble does not wait for a whole window.
 const SPREAD: Pace = Pace { burst: 6, every: Duration::from_millis(3_334) };
+
+/// A WeCom app may write to a member 30 times a minute and 1,000 times an hour; what is more is dropped without a word.
+/// Sixteen a minute are at most 976 in any hour.
+const APP_PER_MINUTE: Cap = Cap { calls: 16, within: MINUTE };
 
 /// Slack takes one message a second per channel and forgives short bursts.
 const SLACK: Pace = Pace { burst: 3, every: Duration::from_millis(1_100) };
@@ -51,8 +55,13 @@ impl Lanes {
             Target::Slack { door: SlackDoor::Webhook { url }, .. } => {
                 Lanes { target: lane(url.expose_secret(), "", Some(SLACK), None), edits: None }
             }
-            Target::Wecom { key, .. } => {
+            Target::Wecom { door: WecomDoor::Robot { key }, .. } => {
                 Lanes { target: lane(key.expose_secret(), "", Some(SPREAD), Some(PER_MINUTE)), edits: None }
+            }
+            Target::Wecom { door: WecomDoor::App(app), .. } => {
+                // Of the app, whoever it writes to: who is in a department, and so in two channels, only WeCom knows.
+                let agent = app.agent_id.to_string();
+                Lanes { target: lane(&app.corp_id, &agent, Some(SPREAD), Some(APP_PER_MINUTE)), edits: None }
             }
             Target::Telegram { token, chat_id, .. } => {
                 // Groups and channels have negative ids.
@@ -90,7 +99,7 @@ fn key(kind: &str, credential: &str, target: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fake::{channel, slack, telegram, wecom};
+    use super::super::fake::{channel, slack, telegram, wecom, wecom_app};
     use super::*;
 
     #[test]
@@ -114,6 +123,15 @@ mod tests {
         assert_eq!(Lanes::of(&telegram("", -100)).target.cap, Some(Cap { calls: 18, within: MINUTE }));
         assert_eq!(Lanes::of(&telegram("", 7)).target.cap, None);
         assert!(!Lanes::of(&channel("hook", Target::Console)).target.is_limited());
+    }
+
+    #[test]
+    fn a_wecom_app_has_one_budget_whoever_it_writes_to_and_is_held_below_what_is_dropped_in_silence() {
+        let app = Lanes::of(&wecom_app("http://a"));
+        assert_eq!(app, Lanes::of(&wecom_app("http://b")));
+        let Cap { calls, within } = app.target.cap.unwrap();
+        assert!(within == MINUTE && calls < 30 && calls * 61 < 1_000, "{calls} a minute");
+        assert_ne!(app.target.key, Lanes::of(&wecom("", "k")).target.key);
     }
 
     #[test]

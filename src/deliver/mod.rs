@@ -42,6 +42,9 @@ mod slack;
 mod telegram;
 mod webhook;
 mod wecom;
+mod wecom_app;
+pub use wecom_app::Tokens;
+
 pub use console::Console;
 
 use std::sync::Arc;
@@ -72,6 +75,8 @@ pub struct Context {
     pub console: Console,
     /// One for the process, over reloads too: channels of one robot share a budget.
     pub budgets: Arc<Budgets>,
+    /// One for the process, over reloads too: channels of one WeCom app share its access token.
+    pub wecom_tokens: Arc<Tokens>,
 }
 
 /// The client for all channels: bounded in time, and following no redirect, for that could carry a secret elsewhere.

@@ -3,25 +3,29 @@
 use secrecy::ExposeSecret;
 
 use super::call::Call;
-use super::console::Console;
 use super::verdict::Verdict;
-use super::{console, slack, telegram, webhook, wecom};
-use crate::model::{Channel, SlackDoor, Target};
+use super::{Context, console, slack, telegram, webhook, wecom, wecom_app};
+use crate::model::{Channel, SlackDoor, Target, WecomDoor};
 
 /// Makes a call and says what became of it. No secret is in the verdict.
-pub(crate) async fn make(channel: &Channel, call: &Call, http: &reqwest::Client, console: &Console) -> Verdict {
+pub(crate) async fn make(channel: &Channel, call: &Call, context: &Context) -> Verdict {
+    let http = &context.http;
     let verdict = match &channel.target {
         Target::Slack { door: SlackDoor::Bot { token, channel }, api_url } => {
             slack::bot(http, api_url, token, channel, call).await
         }
         Target::Slack { door: SlackDoor::Webhook { url }, .. } => slack::webhook(http, url, call).await,
-        Target::Wecom { key, api_url } => wecom::robot(http, api_url, key, call).await,
+        Target::Wecom { door: WecomDoor::Robot { key }, api_url } => wecom::robot(http, api_url, key, call).await,
+        Target::Wecom { door: WecomDoor::App(app), api_url } => {
+            let line = wecom_app::Line { http, api_url, clock: &context.clock, tokens: &context.wecom_tokens };
+            wecom_app::tell(line, &channel.name, app, call).await
+        }
         Target::Telegram { token, chat_id, thread_id, api_url } => {
             let chat = telegram::Chat { id: call.moved.unwrap_or(*chat_id), thread: *thread_id };
             telegram::bot(http, api_url, token, chat, call).await
         }
         Target::Webhook { url, headers } => webhook::post(http, url, headers, call).await,
-        Target::Console => console::print(console, call).await,
+        Target::Console => console::print(&context.console, call).await,
     };
     verdict.clean(&secrets(&channel.target))
 }
@@ -30,7 +34,11 @@ fn secrets(target: &Target) -> Vec<&str> {
     match target {
         Target::Slack { door: SlackDoor::Bot { token, .. }, .. } => vec![token.expose_secret()],
         Target::Slack { door: SlackDoor::Webhook { url }, .. } => address_secrets(url.expose_secret()),
-        Target::Wecom { key, .. } => vec![key.expose_secret()],
+        Target::Wecom { door: WecomDoor::Robot { key }, .. } => vec![key.expose_secret()],
+        Target::Wecom { door: WecomDoor::App(app), .. } => {
+            let callback = app.callback.iter().flat_map(|callback| [&callback.token, &callback.encoding_aes_key]);
+            std::iter::once(&app.secret).chain(callback).map(ExposeSecret::expose_secret).collect()
+        }
         Target::Telegram { token, .. } => vec![token.expose_secret()],
         Target::Webhook { url, headers } => {
             let mut secrets = address_secrets(url.expose_secret());

@@ -69,6 +69,7 @@ impl World {
             http,
             console: Console::to(Paper(Arc::clone(&printed))),
             budgets: Arc::default(),
+            wecom_tokens: Arc::default(),
         };
         World { store, context: Arc::new(context), stop: CancellationToken::new(), printed }
     }

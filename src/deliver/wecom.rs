@@ -1,4 +1,5 @@
-//! WeCom group robot: markdown through its webhook. HTTP says 200 to everything; `errcode` is the answer.
+//! WeCom group robot: markdown through its webhook. HTTP says 200 to everything; `errcode` is the answer, here as for
+//! apps.
 
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,7 +12,7 @@ use super::wire::{self, Reply, WAIT_UNTOLD};
 /// Longest markdown, bytes; longer is refused (40058).
 const MARKDOWN: usize = 4_096;
 
-/// Longest plain text, bytes.
+/// Longest plain text, bytes; a robot's longer one is refused, an app's cut in silence.
 const TEXT: usize = 2_048;
 
 /// Posts to the robot's group. A robot can neither edit nor answer.
@@ -38,7 +39,8 @@ pub(crate) fn judge(status: u16, headers: &HeaderMap, body: &[u8]) -> Verdict {
     }
 }
 
-fn judge_code(errcode: i64) -> Verdict {
+/// What an `errcode` means, whoever it was said to.
+pub(crate) fn judge_code(errcode: i64) -> Verdict {
     let said = |meaning: &str| format!("WeCom says errcode {errcode}: {meaning}");
     match errcode {
         0 => Verdict::sent(),
@@ -62,11 +64,13 @@ fn judge_code(errcode: i64) -> Verdict {
 fn payload(words: &Words) -> Value {
     match words {
         Words::Rich(text) => json!({ "msgtype": "markdown", "markdown": { "content": cut_bytes(text, MARKDOWN) } }),
-        // Even in a plain text `<@somebody>` is a mention.
-        Words::Plain(text) => {
-            json!({ "msgtype": "text", "text": { "content": cut_bytes(&text.replace('<', "‹"), TEXT) } })
-        }
+        Words::Plain(text) => json!({ "msgtype": "text", "text": { "content": plain(text) } }),
     }
+}
+
+/// A plain text that keeps to its bytes. Even in one `<@somebody>` is a mention.
+pub(crate) fn plain(text: &str) -> String {
+    cut_bytes(&text.replace('<', "‹"), TEXT)
 }
 
 #[cfg(test)]

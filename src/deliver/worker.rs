@@ -258,7 +258,7 @@ impl Worker {
     fn make_calls(&mut self) {
         for (flight, call) in self.begun.drain(..) {
             let (channel, context) = (Arc::clone(&self.channel), Arc::clone(&self.context));
-            let task = async move { platform::make(&channel, &call, &context.http, &context.console).await };
+            let task = async move { platform::make(&channel, &call, &context).await };
             self.flights.insert(self.calls.spawn(task).id(), flight);
         }
     }

@@ -66,7 +66,7 @@ impl Language {
 pub enum ChannelKind {
     /// Slack, by bot token or by incoming webhook.
     Slack,
-    /// WeCom group robot.
+    /// WeCom, by group robot or by app.
     Wecom,
     /// Telegram bot.
     Telegram,
@@ -111,6 +111,53 @@ pub enum SlackDoor {
     },
 }
 
+/// WeCom's two ways in. Neither can edit what was said.
+#[derive(Clone, Debug)]
+pub enum WecomDoor {
+    /// A group robot. The key is the only secret.
+    Robot {
+        /// The robot's key.
+        key: SecretString,
+    },
+    /// An app of the company, which writes to people.
+    App(Box<WecomApp>),
+}
+
+/// An app of a company on WeCom, and whom it tells.
+#[derive(Clone, Debug)]
+pub struct WecomApp {
+    /// The company.
+    pub corp_id: String,
+    /// The app's number in the company.
+    pub agent_id: i64,
+    /// The app's secret.
+    pub secret: SecretString,
+    /// Who hears.
+    pub to: Receivers,
+    /// With what WeCom's calls to us are checked and read, if it is to call.
+    pub callback: Option<WecomCallback>,
+}
+
+/// Who hears an app's messages; at least one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receivers {
+    /// User ids; `@all`, which stands alone, is everybody whom the app may see.
+    pub users: Vec<String>,
+    /// Numbers of departments.
+    pub parties: Vec<i64>,
+    /// Numbers of tags.
+    pub tags: Vec<i64>,
+}
+
+/// The two secrets of an app's callback; either is nothing without the other.
+#[derive(Clone, Debug)]
+pub struct WecomCallback {
+    /// Signs.
+    pub token: SecretString,
+    /// Encrypts: 43 letters and digits, which stand for 32 bytes.
+    pub encoding_aes_key: SecretString,
+}
+
 /// Where messages go, with what secret.
 #[derive(Clone, Debug)]
 pub enum Target {
@@ -121,10 +168,10 @@ pub enum Target {
         /// Base address of the Web API, without a trailing slash.
         api_url: String,
     },
-    /// WeCom group robot.
+    /// WeCom.
     Wecom {
-        /// The robot's key.
-        key: SecretString,
+        /// Robot or app.
+        door: WecomDoor,
         /// Base address, without a trailing slash.
         api_url: String,
     },

@@ -31,7 +31,9 @@ pub mod notification;
 pub use notification::{About, Attempt, Delivery, DeliveryId, DeliveryState, Message, News, Notification, Reason};
 
 pub mod channel;
-pub use channel::{Channel, ChannelKind, ChannelName, Language, SlackDoor, Target};
+pub use channel::{
+    Channel, ChannelKind, ChannelName, Language, Receivers, SlackDoor, Target, WecomApp, WecomCallback, WecomDoor,
+};
 
 pub mod door;
 pub use door::Door;

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::{Gathered, Notice};
 use crate::model::{
     AbnormalType, Cause, Channel, ChannelKind, ChannelName, EventKind, Group, GroupId, Incident, IncidentId, Key,
-    Language, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble,
+    Language, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble, WecomDoor,
 };
 
 mod wide;
@@ -37,7 +37,7 @@ pub fn channel(kind: ChannelKind, language: Language) -> Channel {
         ChannelKind::Slack => {
             Target::Slack { door: SlackDoor::Bot { token: secret(), channel: "C012345".to_owned() }, api_url }
         }
-        ChannelKind::Wecom => Target::Wecom { key: secret(), api_url },
+        ChannelKind::Wecom => Target::Wecom { door: WecomDoor::Robot { key: secret() }, api_url },
         ChannelKind::Telegram => Target::Telegram { token: secret(), chat_id: 1, thread_id: None, api_url },
         ChannelKind::Webhook => Target::Webhook { url: secret(), headers: BTreeMap::new() },
         ChannelKind::Console => Target::Console,

@@ -14,6 +14,8 @@ use crate::rules::document::Node;
 use crate::rules::reading::{self, Fields};
 use crate::rules::shape;
 
+mod wecom;
+
 /// Chat ids of Telegram have at most 52 significant bits.
 const MAX_CHAT_ID: i64 = (1 << 52) - 1;
 
@@ -59,7 +61,7 @@ fn channel(
     let fields = reading::fields_of(node, &format!("a {kind} channel"), &[words, shape::CHANNEL], out)?;
     let target = match kind {
         "slack" => slack(&fields, out),
-        "wecom" => wecom(&fields, out),
+        "wecom" => wecom::compile(&fields, out),
         "telegram" => telegram(&fields, out),
         "webhook" => webhook(&fields, out),
         _ => Some(Target::Console),
@@ -140,13 +142,6 @@ fn slack(fields: &Fields<'_>, out: &mut Mistakes) -> Option<Target> {
         }
     };
     Some(Target::Slack { door: door?, api_url: api_url? })
-}
-
-fn wecom(fields: &Fields<'_>, out: &mut Mistakes) -> Option<Target> {
-    let api_url = api_url(fields, "https://qyapi.weixin.qq.com", out);
-    let hint = "give only what follows `key=` in the robot's webhook address";
-    let key = required_secret(fields, "key", |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'), hint, out);
-    Some(Target::Wecom { key: key?, api_url: api_url? })
 }
 
 fn telegram(fields: &Fields<'_>, out: &mut Mistakes) -> Option<Target> {

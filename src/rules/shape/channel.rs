@@ -57,14 +57,18 @@ pub(in crate::rules) const CHANNEL_TYPES: [(&str, &[Word]); 5] = [
     (
         "wecom",
         &[
-            need("key", Value::Secret, "The group robot's key: what follows key= in its webhook address."),
+            now("key", Value::Secret, "A group robot's key: what follows key= in its webhook address."),
+            now("corp_id", Value::Text, "For an app in place of a robot: the company's id, ww0123456789abcdef."),
+            now("agent_id", Value::Integer(1, u32::MAX as i64), "The app's AgentId, 1000002."),
+            now("secret", Value::Secret, "The app's Secret."),
+            now(
+                "to",
+                Value::List(&Value::Text),
+                "Whom the app tells: user ids, party:2 for a department, tag:7 for a tag; or @all alone.",
+            ),
+            now("callback_token", Value::Secret, "The Token of the app's callback; goes with `encoding_aes_key`."),
+            now("encoding_aes_key", Value::Secret, "The EncodingAESKey of the app's callback, 43 letters and digits."),
             API_URL,
-            later("corp_id"),
-            later("agent_id"),
-            later("secret"),
-            later("to"),
-            later("callback_token"),
-            later("encoding_aes_key"),
         ],
     ),
     (

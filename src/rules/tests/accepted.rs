@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use secrecy::ExposeSecret;
 
 use super::{HEAD, fine, load};
-use crate::model::{AbnormalType, ChannelName, EventKind, Language, Severity, SlackDoor, Target};
+use crate::model::{AbnormalType, ChannelName, EventKind, Language, Receivers, Severity, SlackDoor, Target, WecomDoor};
 use crate::rules::{Plan, RateLimit, Rule};
 
 fn rule(body: &str) -> Rule {
@@ -104,6 +104,9 @@ channels:
   bot: { type: slack, token: \"xoxb-${SET}\", channel: C1, fallback: hook, language: zh, timezone: Europe/Berlin }
   hook: { type: slack, webhook_url: 'https://hooks.example.com/services/T/B/x' }
   robot: { type: wecom, key: 0123-abc, api_url: 'http://127.0.0.1:9/', min_severity: critical }
+  app: { type: wecom, corp_id: ww1, agent_id: 1000002, secret: \"${SET}\", to: [ann, bob@x.y, 'party:2', 'tag:7'],
+    callback_token: abc, encoding_aes_key: 0123456789012345678901234567890123456789abc }
+  all: { type: wecom, corp_id: ww1, agent_id: 1000002, secret: abc, to: '@all' }
   tele: { type: telegram, token: '123:abc', chat_id: \"${CHAT}\", thread_id: 4 }
   json: { type: webhook, url: 'http://127.0.0.1/x', headers: { Authorization: 'Bearer x' } }
   tty: { type: console }
@@ -118,9 +121,16 @@ rules: []
     assert_eq!((bot.language, bot.fallback.clone()), (Language::Zh, Some(ChannelName::new("hook"))));
     assert_eq!(bot.timezone.iana_name(), Some("Europe/Berlin"));
     assert_eq!(channel("hook").timezone.iana_name(), Some("Asia/Shanghai"));
-    let Target::Wecom { key, api_url } = &channel("robot").target else { panic!() };
+    let Target::Wecom { door: WecomDoor::Robot { key }, api_url } = &channel("robot").target else { panic!() };
     assert_eq!((key.expose_secret(), api_url.as_str()), ("0123-abc", "http://127.0.0.1:9"));
     assert_eq!(channel("robot").min_severity, Severity::Critical);
+    let Target::Wecom { door: WecomDoor::App(app), .. } = &channel("app").target else { panic!() };
+    assert_eq!((app.corp_id.as_str(), app.agent_id), ("ww1", 1_000_002));
+    let users = vec!["ann".to_owned(), "bob@x.y".to_owned()];
+    assert_eq!(app.to, Receivers { users, parties: vec![2], tags: vec![7] });
+    assert_eq!(app.callback.as_ref().unwrap().token.expose_secret(), "abc");
+    let Target::Wecom { door: WecomDoor::App(app), .. } = &channel("all").target else { panic!() };
+    assert_eq!((app.to.users.as_slice(), app.callback.is_none()), (&["@all".to_owned()][..], true));
     let Target::Telegram { chat_id, thread_id, .. } = channel("tele").target else { panic!() };
     assert_eq!((chat_id, thread_id), (-1_001_234, Some(4)));
     let Target::Webhook { headers, .. } = &channel("json").target else { panic!() };
@@ -198,10 +208,11 @@ fn the_shipped_examples_are_right() {
     let text = uncommented(include_str!("../../../rules.yaml"));
     let set = |name: &str| match name {
         "SLACK_WEBHOOK_URL" | "ALERT_WEBHOOK_URL" => Some("https://example.com/hook".to_owned()),
+        "WECOM_ENCODING_AES_KEY" => Some("a".repeat(43)),
         _ => Some("abc123".to_owned()),
     };
     let set = load(&text, "rules.yaml", &set).unwrap_or_else(|mistakes| panic!("{text}\n{}", super::show(&mistakes)));
-    assert_eq!(set.channels.len(), 7, "{:?}", set.channels.keys());
+    assert_eq!(set.channels.len(), 8, "{:?}", set.channels.keys());
     assert!(set.door.path_secret.is_some() && !set.door.sources.is_empty());
     assert_eq!((set.routes.len(), set.mutes.len()), (2, 2));
     assert!(set.rules.iter().any(|rule| rule.silence.is_some()), "the examples at the end are rules");

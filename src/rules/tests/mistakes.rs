@@ -57,6 +57,12 @@ channels:
   slack3: { type: slack, token: 'xoxb literal', channel: '' }
   slack4: { type: slack, webhook_url: ftp://literal, channel: C1 }
   wecom: { type: wecom, key: 'https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=literal', language: cn }
+  wecom2: { type: wecom }
+  wecom3: { type: wecom, key: abc, corp_id: ww1 }
+  wecom4: { type: wecom, agent_id: x, secret: 'a b', callback_token: abc }
+  wecom5: { type: wecom, corp_id: 'a b', agent_id: 1, secret: abc, to: ['@all', ann], encoding_aes_key: abc }
+  wecom6: { type: wecom, corp_id: ww1, agent_id: 1, secret: abc, to: ['party:x', 'ann smith'], callback_token: abc, encoding_aes_key: literal }
+  wecom7: { type: wecom, corp_id: ww1, agent_id: 1, secret: abc, to: [] }
   tele: { type: telegram, token: '', chat_id: '@ops', thread_id: 0, fallback: tele }
   tele2: { type: telegram, tokn: 123:literal, chat_id: 5 }
   hook: { type: webhook, url: 'example.com/literal', headers: { 'a b': literal, X: \"li\\nteral\" } }
@@ -259,6 +265,9 @@ fn secrets_are_never_shown() {
         format!("webhook, url: '{SECRET}'"),
         format!("webhook, url: 'http://x', headers: {{ A: \"{SECRET}\\n\" }}"),
         format!("wecom, key: '{SECRET}?'"),
+        format!("wecom, corp_id: ww1, agent_id: 1, to: ann, secret: '{SECRET}?'"),
+        format!("wecom, corp_id: ww1, agent_id: 1, to: ann, secret: a, callback_token: '{SECRET}'"),
+        format!("wecom, corp_id: w, agent_id: 1, to: a, secret: a, callback_token: a, encoding_aes_key: {SECRET}"),
         format!("telegram, token: {SECRET}, chat_id: x"),
         format!("telegram, tokne: {SECRET}, chat_id: 1"),
         format!("slack, token: {SECRET}, channel: C1, api_url: 'x://{SECRET}@b'"),

@@ -152,6 +152,8 @@ channels:
   bot: { type: slack, token: xoxb-1, channel: C1, api_url: "http://127.0.0.1:1" }
   hook: { type: slack, webhook_url: "https://example.com/x", fallback: bot, timezone: Asia/Shanghai }
   robot: { type: wecom, key: abc, language: zh, min_severity: critical }
+  app: { type: wecom, corp_id: ww1, agent_id: 1000002, secret: { file: tests/fixtures/secret.txt }, to: [ann, "tag:7"],
+    callback_token: abc, encoding_aes_key: "0123456789012345678901234567890123456789abc" }
   tele: { type: telegram, token: "1:a", chat_id: "${CHAT}", thread_id: 3 }
   json: { type: webhook, url: "https://example.com/y", headers: { A: b } }
   tty: { type: console }
@@ -307,7 +309,7 @@ fn what_is_missing_or_of_the_wrong_form_is_refused_by_both() {
         assert!(!refusals(&text).is_empty(), "the schema takes {wrong}");
         assert!(read(&text).is_err(), "the reader takes {wrong}");
     }
-    for channel in ["{ type: email }", "{ language: en }", "{ type: console, token: x }", "{ type: wecom }", "tty"] {
+    for channel in ["{ type: email }", "{ language: en }", "{ type: console, token: x }", "{ type: telegram }", "tty"] {
         let text = format!("version: 1\nchannels: {{ a: {channel} }}\nrules: []\n");
         assert!(!refusals(&text).is_empty(), "the schema takes {channel}");
         assert!(read(&text).is_err(), "the reader takes {channel}");

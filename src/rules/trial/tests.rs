@@ -375,6 +375,7 @@ channels:
   slack: { type: slack, token: '${A}', channel: '${B}', fallback: hook }
   slack2: { type: slack, webhook_url: { file: hook.txt } }
   wecom: { type: wecom, key: '${C:-x}' }
+  app: { type: wecom, corp_id: '${C}', agent_id: '${C}', secret: '${C}', to: ['${C}'], callback_token: '${C}', encoding_aes_key: '${C}' }
   telegram: { type: telegram, token: '${D}', chat_id: '${E}', thread_id: '${F}', api_url: 'https://${G}/x' }
   hook: { type: webhook, url: '${H}', headers: { Authorization: 'Bearer ${I}' } }
 defaults: { notify: [slack, wecom], resolve_after: '${QUIET:-90s}' }
