@@ -19,6 +19,8 @@ pub(crate) enum Scenario {
     Gop,
     /// All streams of one site fail in the same moment, and the cloud ends them
     SiteDown,
+    /// Every stream breaks within the same second, some grow worse, and all get well by and by
+    Storm,
     /// Streams that break, drop, come back and break again
     Flapping,
     /// Pushes that begin and are stopped properly: no alert is wanted
@@ -35,6 +37,7 @@ impl Scenario {
         match self {
             Scenario::Steady => 1000,
             Scenario::SiteDown => 50,
+            Scenario::Storm => 10_000,
             Scenario::CleanStops => 10,
             Scenario::Sample => 1,
             Scenario::BadEncoder | Scenario::UplinkLoss | Scenario::Gop | Scenario::Flapping | Scenario::Retries => 3,
@@ -49,6 +52,7 @@ impl Scenario {
             Scenario::UplinkLoss => ("uplink", "push.example.com"),
             Scenario::Gop => ("gop", "push.example.com"),
             Scenario::SiteDown => ("hall", "site.example.com"),
+            Scenario::Storm => ("storm", "push.example.com"),
             Scenario::Flapping => ("flapper", "push.example.com"),
             Scenario::CleanStops => ("show", "push.example.com"),
             Scenario::Retries => ("retry", "push.example.com"),

@@ -52,6 +52,7 @@ impl Stage {
         // Evenly spread, as encoders that started at different times are; a site fails all at once.
         let phase = match self.scenario {
             Scenario::SiteDown => self.rng.u64(..500),
+            Scenario::Storm => self.rng.u64(..1000),
             _ => u64::from(stream) * REPORT_INTERVAL / u64::from(self.streams),
         };
         let scene = Scene { stream, round, at: round.saturating_mul(REPORT_INTERVAL) + phase };
@@ -61,6 +62,7 @@ impl Stage {
             Scenario::UplinkLoss => self.uplink_loss(scene),
             Scenario::Gop => self.gop(scene),
             Scenario::SiteDown => self.site_down(scene),
+            Scenario::Storm => self.storm(scene),
             Scenario::Flapping => self.flapping(scene),
             Scenario::CleanStops => clean_stops(scene),
             Scenario::Retries => self.retries(scene),
@@ -137,6 +139,27 @@ impl Stage {
             cues.push(scene.later(600).cue(1, Some(2), What::End { errcode: 12, lasted }));
         }
         cues
+    }
+
+    /// A tenth is undecodable, three tenths have a wrong keyframe interval, the others stall; of these one in eleven
+    /// grows worse from the fourth report on. Nine of ten are well after half of the time, every tenth after three
+    /// quarters of it.
+    fn storm(&mut self, scene: Scene) -> Vec<Cue> {
+        let number = scene.stream + 1;
+        let bad_rounds = if number.is_multiple_of(10) { self.rounds * 3 / 4 } else { self.rounds / 2 };
+        if scene.round >= bad_rounds.max(1) {
+            return Vec::new();
+        }
+        let gap = self.rng.u32(3000..8000);
+        let what = match number % 10 {
+            3 => What::Errors(vec![trouble(10, [0])]),
+            5..=7 => What::Errors(vec![trouble(16, [11 + number % 8])]),
+            _ if number.is_multiple_of(11) && scene.round >= 3 => {
+                What::Errors(vec![trouble(6, [gap; 40]), trouble(7, [gap - 37; 40])])
+            }
+            _ => late_frames(gap, gap + 120),
+        };
+        vec![scene.cue(1, Some(1), what)]
     }
 
     /// Half a minute's circle: two bad reports, the push drops, it comes back as a new one, and is well for a while.
@@ -295,6 +318,25 @@ mod tests {
         let long: Vec<Cue> = plan(Scenario::SiteDown, 7, 4, Duration::from_secs(600)).collect();
         let end = long.iter().find(|(_, c)| matches!(c.what, What::End { .. })).unwrap();
         assert!(end.0 >= 75_000, "the cloud waits 70 s after the last frame, not {} ms", end.0);
+    }
+
+    #[test]
+    fn a_storm_breaks_within_a_second_some_grow_worse_and_the_last_are_well_after_three_quarters() {
+        let cues: Vec<Cue> = plan(Scenario::Storm, 7, 40, Duration::from_secs(60)).collect();
+        let broken: BTreeSet<u32> = cues.iter().filter(|(at, _)| *at < 1000).map(|(_, c)| c.stream).collect();
+        assert_eq!(broken.len(), 40);
+        let last = |stream: u32| cues.iter().filter(|(_, c)| c.stream == stream).map(|(at, _)| *at).max().unwrap();
+        assert!((25_000..30_000).contains(&last(0)) && (40_000..45_000).contains(&last(9)));
+        let counts = |stream: u32| -> Vec<u32> {
+            let of = cues.iter().filter(|(_, c)| c.stream == stream);
+            of.map(|(_, c)| match &c.what {
+                What::Errors(troubles) => troubles[0].count,
+                other => panic!("{other:?}"),
+            })
+            .collect()
+        };
+        assert_eq!(counts(0), [2; 6]);
+        assert_eq!(counts(10), [2, 2, 2, 40, 40, 40]);
     }
 
     #[test]
