@@ -25,10 +25,15 @@ pub(crate) struct Bot {
 impl Bot {
     /// Starts on free ports with `rules.yaml` and `data` in this folder, and waits for the line that says ready.
     pub(crate) async fn start(folder: &Path) -> Bot {
+        Bot::start_at(folder, "127.0.0.1:0").await
+    }
+
+    /// As [`Bot::start`], with its callbacks at this address.
+    pub(crate) async fn start_at(folder: &Path, listen: &str) -> Bot {
         let data = folder.join("data");
         let mut child = Command::new(env!("CARGO_BIN_EXE_pushwatch"))
             .arg("serve")
-            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .args(["--listen", listen, "--admin-listen", "127.0.0.1:0"])
             .arg("--config")
             .arg(folder.join("rules.yaml"))
             .arg("--data-dir")
