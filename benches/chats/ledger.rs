@@ -61,6 +61,14 @@ impl Ledger {
         self.all(sql, |row| Ok(Opened { stream: row.get(0)?, rule: row.get(1)?, at: row.get(2)? }))
     }
 
+    /// The streams that a channel was told of in a digest, each with when it became one of it, ms since 1970.
+    pub(crate) fn folded(&self, channel: &str) -> BTreeMap<String, i64> {
+        let sql = "SELECT channel, stream, done_at FROM outbox JOIN incident_groups ON incident_groups.id = group_id \
+                   WHERE outcome = 'folded' AND done_at IS NOT NULL ORDER BY done_at DESC";
+        let rows: Vec<(String, String, i64)> = self.all(sql, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        rows.into_iter().filter(|(of, ..)| of == channel).map(|(_, stream, at)| (stream, at)).collect()
+    }
+
     fn all<T>(&self, sql: &str, read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>) -> Vec<T> {
         let conn = Connection::open_with_flags(&self.file, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("a database");
         let mut statement = conn.prepare(sql).expect("a statement");

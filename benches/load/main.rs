@@ -1,18 +1,26 @@
-//! The whole binary under load, on one machine: throughput against a bare endpoint, callback to chat, memory, restart.
+//! The whole binary under load, on one machine: throughput against a bare endpoint, callback to chat, memory, restart,
+//! a full outbox, and how often and how soon people are told.
 //!
 //! ```text
 //! cargo bench --bench load -- throughput [SECONDS] [CONNECTIONS] [ROUNDS]
 //! cargo bench --bench load -- latency [SECONDS]
 //! cargo bench --bench load -- memory [STREAMS]
 //! cargo bench --bench load -- restart [CALLBACKS]
+//! cargo bench --bench load -- backlog [ROWS] [slack|slack_hook|telegram|wecom|webhook]
+//! cargo bench --bench load -- telling [SECONDS] [SCENARIO]
 //! ```
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that can not go on shall fail")]
 #![expect(clippy::disallowed_methods, reason = "it measures from outside, with a clock of its own")]
 
-#[path = "../tests/all/bot.rs"]
+mod backlog;
+#[path = "../../tests/all/bot.rs"]
 #[expect(dead_code, reason = "shared with the tests, which need more of it")]
 mod bot;
+#[path = "../chats/mod.rs"]
+#[expect(dead_code, reason = "shared with the chaos bench, which needs more of it")]
+mod chats;
+mod telling;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -44,7 +52,11 @@ fn main() {
             Some("latency") => latency(number(1, 30)).await,
             Some("memory") => memory(number(1, 100_000)).await,
             Some("restart") => restart(number(1, 1_000_000)).await,
-            _ => println!("say what to measure: throughput, latency, memory or restart"),
+            Some("backlog") => {
+                backlog::measure(number(1, 100_000), words.get(2).map_or("telegram", String::as_str)).await
+            }
+            Some("telling") => telling::measure(number(1, 60), words.get(2).map(String::as_str)).await,
+            _ => println!("say what to measure: throughput, latency, memory, restart, backlog or telling"),
         }
     });
 }
@@ -177,7 +189,7 @@ async fn restart(callbacks: u64) {
 
 /// The shipped rules with the load's key; on the console, which goes nowhere.
 fn shipped() -> String {
-    include_str!("../rules.yaml").replace("${TENCENT_CALLBACK_KEY:-}", KEY)
+    include_str!("../../rules.yaml").replace("${TENCENT_CALLBACK_KEY:-}", KEY)
 }
 
 fn folder(rules: &str) -> tempfile::TempDir {
@@ -233,8 +245,13 @@ fn size_of(folder: &Path) -> u64 {
 
 /// Resident memory of a process, kB.
 fn resident(pid: u32) -> u64 {
+    status(pid, "VmRSS:")
+}
+
+/// A line of a process's memory, kB: `VmRSS:` what it holds now, `VmHWM:` the most it ever held.
+fn status(pid: u32, line: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("runs");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("has memory");
+    let line = status.lines().find(|text| text.starts_with(line)).expect("has memory");
     line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).expect("a number")
 }
 
