@@ -42,8 +42,8 @@ const RESOLVE_AFTER: Duration = Duration::from_secs(20);
 /// How long all may take to be told once everything behaves again.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Names that would do something in a chat, if they got there as they are.
-pub(crate) const HOSTILE: [&str; 8] = [
+/// Names that would do something in a chat, if they got there as they are; a number like the storm's is put behind.
+const HOSTILE: [&str; 8] = [
     "<!channel> all",
     "<@U0123> you",
     "<b>bold",
@@ -158,8 +158,9 @@ async fn push_hostile(url: String, end: Instant) {
     let mut every = tokio::time::interval(Duration::from_secs(5));
     while Instant::now() < end {
         every.tick().await;
-        for name in HOSTILE {
-            let _ = client.post(&url).body(callback(KEY, name)).send().await;
+        for (number, name) in HOSTILE.iter().enumerate() {
+            let name = format!("{name} storm-90000{number}");
+            let _ = client.post(&url).body(callback(KEY, &name)).send().await;
         }
     }
 }

@@ -248,10 +248,18 @@ fn quantile(sorted: &[i64], share: f64) -> String {
 fn judge(told: &[Told]) {
     let mut broken = Vec::new();
     let calm: Vec<&Told> = told.iter().filter(|one| !STORMS.contains(&one.scenario.as_str())).collect();
-    for one in calm.iter().filter(|one| one.kind.edits() && one.troubled > 0) {
-        let each = one.posts as f64 / one.troubled as f64;
+    for kind in Kind::ALL.into_iter().filter(|kind| kind.edits()) {
+        let of = |count: fn(&Told) -> usize| -> usize {
+            calm.iter().filter(|one| one.kind == kind).map(|one| count(one)).sum()
+        };
+        let (posts, troubled) = (of(|one| one.posts), of(|one| one.troubled));
+        let each = posts as f64 / troubled.max(1) as f64;
+        println!(
+            "outside the storms {}: {posts} posts about {troubled} streams in trouble, {each:.2} each",
+            kind.name()
+        );
         if each > MOST_POSTS {
-            broken.push(format!("{} on {}: {each:.2} posts per stream in trouble", one.scenario, one.kind.name()));
+            broken.push(format!("{}: {each:.2} posts per stream in trouble, not {MOST_POSTS}", kind.name()));
         }
     }
     for one in told.iter().filter(|one| !one.untold.is_empty()) {

@@ -31,7 +31,7 @@ pub(crate) enum Act {
     Note {
         /// Which message.
         to: Spot,
-        /// Shown to the whole channel, not in the thread alone, where the chat knows the difference.
+        /// Shown to the whole channel, not in the thread alone, or with a sound: as the chat knows the difference.
         broadcast: bool,
     },
 }

@@ -142,7 +142,11 @@ fn payload(chat: Chat, call: &Call) -> (&'static str, Value) {
             if let Some(thread) = chat.thread {
                 body.insert("message_thread_id".into(), json!(thread));
             }
-            if let Act::Note { to, .. } = &call.act {
+            if let Act::Note { to, broadcast } = &call.act {
+                // What is no reason to get up rings no phone.
+                if !broadcast {
+                    body.insert("disable_notification".into(), json!(true));
+                }
                 let reply = json!({ "message_id": message_id(&to.id), "allow_sending_without_reply": true });
                 body.insert("reply_parameters".into(), reply);
             }

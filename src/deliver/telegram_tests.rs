@@ -122,6 +122,11 @@ fn a_post_an_edit_and_a_note() {
     let (method, body) = payload(chat, &sample(note, Words::Rich("worse".into())));
     assert_eq!(method, "sendMessage");
     assert_eq!(body["reply_parameters"], json!({ "message_id": 42, "allow_sending_without_reply": true }));
+    assert_eq!(body.get("disable_notification"), None);
+
+    let quiet = Act::Note { to: spot(), broadcast: false };
+    let (_, body) = payload(chat, &sample(quiet, Words::Rich("well again".into())));
+    assert_eq!(body["disable_notification"], true);
 }
 
 #[test]

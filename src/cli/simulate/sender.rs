@@ -195,6 +195,9 @@ impl Sender {
                     () = self.shared.stop.cancelled() => break,
                 }
             }
+            if self.wire.is_closed() {
+                self.reopen().await?;
+            }
             if let Err(error) = self.send(due, &callback).await? {
                 tracing::debug!(%error, "a callback got no answer");
                 self.reopen().await?;

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use poem::listener::{Acceptor as _, Listener as _, TcpListener};
 use poem::{Endpoint, Request, Response, Server};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::*;
 
@@ -145,4 +146,23 @@ async fn a_stopped_run_ends_although_its_plan_goes_on() {
     let (outcome, counts) = send(run).await;
     outcome.unwrap();
     assert_eq!(counts.sent, 0);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closed_while_nothing_was_said_costs_no_callback() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/callback/s3cret", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            if stream.read(&mut request).await.unwrap() > 0 {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            }
+        }
+    });
+    let mut run = run_of(&url, Scenario::Gop, 4).await;
+    (run.pace, run.connections) = (Pace::Rate(20.0), 1);
+    let (outcome, counts) = send(run).await;
+    outcome.unwrap();
+    assert_eq!((counts.accepted, counts.failed), (4, 0));
 }

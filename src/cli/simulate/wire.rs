@@ -112,6 +112,14 @@ impl Wire {
         Ok(Wire { target: target.clone(), line })
     }
 
+    /// Whether the server has hung up, as it may when nothing was said for a while.
+    pub(crate) fn is_closed(&self) -> bool {
+        match &self.line {
+            Line::Plain(line) => line.is_closed(),
+            Line::Tls(_) => false,
+        }
+    }
+
     /// Posts a callback and returns the status of the answer. After an error the connection is of no more use.
     pub(crate) async fn post(&mut self, body: Vec<u8>) -> Result<u16, WireError> {
         let answer = async {
