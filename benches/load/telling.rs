@@ -211,7 +211,7 @@ fn mentions(calls: &[Call], troubled: &BTreeSet<String>, at: &impl Fn(&Call) -> 
         plain.iter().filter(|id| call.text.contains(**id)).for_each(|id| note((*id).to_owned()));
         let first = call.text.lines().next().unwrap_or_default();
         let about = |prefix: &&str| subject(&call.text, prefix);
-        match numbered.iter().map(|prefix| about(prefix)).find(|about| *about != Subject::Other) {
+        match numbered.iter().map(about).find(|about| *about != Subject::Other) {
             Some(Subject::Many(_)) => mentions.digests.push(at(call)),
             Some(Subject::Stream(_) | Subject::Other) => {}
             None => domains.iter().filter(|domain| first.contains(**domain)).for_each(|name| note((*name).to_owned())),
