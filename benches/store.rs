@@ -75,6 +75,7 @@ fn changes(number: u64) -> EngineChanges {
             held_by: None,
             revision: 1,
             told: Vec::new(),
+            shown: None,
         }],
         keyed: vec![Keyed { kind: "stream", key: stream.full().to_owned(), value: Some(r#"{"live":["1"]}"#.into()) }],
         outbox: vec![owed("ops"), owed("oncall")],

@@ -87,6 +87,7 @@ impl Fake {
             held_by: None,
             revision: 1,
             told: Vec::new(),
+            shown: None,
         };
         self.lock().groups.insert(GroupId(id), (group, vec![incident]));
     }

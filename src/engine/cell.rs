@@ -7,6 +7,7 @@ use crate::rules::{Measure, Rule};
 
 use super::distinct::Distinct;
 use super::sessions::Sessions;
+use super::slots::{SLOTS, Slots};
 use super::window::{Reading, Width, Window};
 
 /// One key. Small, as there may be a million: everything that most streams don't need is empty.
@@ -32,6 +33,8 @@ pub(super) struct Cell {
 #[derive(Clone, Debug)]
 enum Counter {
     Sum(Window),
+    /// A sum so high that reports can't be kept one by one.
+    High(Slots),
     Distinct(Distinct),
 }
 
@@ -63,6 +66,7 @@ impl Cell {
             Some(at) => at,
             None => {
                 let counter = match measure {
+                    Measure::Count | Measure::Reports if width.cap > SLOTS => Counter::High(Slots::default()),
                     Measure::Count | Measure::Reports => Counter::Sum(Window::default()),
                     Measure::Distinct(_) => Counter::Distinct(Distinct::default()),
                 };
@@ -74,6 +78,7 @@ impl Cell {
         let Amount { time, received, of } = amount;
         match &mut self.windows[at].1 {
             Counter::Sum(window) => window.observe(time, received, of, width),
+            Counter::High(slots) => slots.observe(time, received, of, width),
             Counter::Distinct(window) => window.observe(time, received, of, width),
         }
     }
@@ -100,6 +105,7 @@ impl Cell {
     pub(super) fn prune(&mut self, now: Timestamp, rules: &[Rule]) -> bool {
         self.windows.retain(|(place, counter)| match (rules.get(*place as usize), counter) {
             (Some(rule), Counter::Sum(window)) => !window.is_idle(now, rule.within.unwrap_or_default()),
+            (Some(rule), Counter::High(slots)) => !slots.is_idle(now, rule.within.unwrap_or_default()),
             (Some(rule), Counter::Distinct(window)) => !window.is_idle(now, rule.within.unwrap_or_default()),
             (None, _) => false,
         });

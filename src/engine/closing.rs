@@ -73,8 +73,9 @@ impl Engine {
             incident.back = incident.back.saturating_add(1);
             self.dirty_incidents.insert(id);
             let ended = incident.distinct.map_or(incident.count, |distinct| distinct.number);
-            if ended.saturating_sub(incident.back) < lowest {
-                over.push(id);
+            match ended.saturating_sub(incident.back) < lowest {
+                true => over.push(id),
+                false => self.keep_up(id),
             }
         }
     }

@@ -49,6 +49,7 @@ impl Engine {
             held_by: None,
             revision: 0,
             told: Vec::new(),
+            shown: None,
         };
         self.groups.insert(id, Members { group, incidents: Vec::with_capacity(1) });
         id

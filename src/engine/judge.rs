@@ -217,7 +217,10 @@ impl Engine {
                         self.escalate(id, now);
                         RuleOutcome::Escalated
                     }
-                    (None, _) => RuleOutcome::Prolonged,
+                    (None, _) => {
+                        self.keep_up(id);
+                        RuleOutcome::Prolonged
+                    }
                 }
             }
             (_, Some(outcome)) => outcome,

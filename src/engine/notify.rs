@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{ChannelName, GroupId, Holder, IncidentId, News, Notification, Reason, Severity, Timestamp, Told};
+use crate::model::{
+    ChannelName, GroupId, Holder, IncidentId, News, Notification, Reason, Severity, Shown, Timestamp, Told,
+};
 
 use super::Engine;
 use super::audience;
@@ -169,15 +171,24 @@ impl Engine {
             Some(told) => {
                 told.severity = told.severity.max(severity);
                 told.at = now;
+                if editable && std::mem::take(&mut told.over) {
+                    members.group.shown = Some(Shown { since: now, at: now });
+                }
                 told.over = false;
                 if editable { Reason::Reply } else { Reason::Post }
             }
             None => {
                 let told = Told { channel: channel.clone(), severity, at: now, over: false };
                 members.group.told.push(told);
+                if editable {
+                    members.group.shown.get_or_insert(Shown { since: now, at: now });
+                }
                 Reason::Post
             }
         };
+        if editable {
+            self.catch_up(id);
+        }
         self.outbox.push(Notification::of_group(channel.clone(), id, (reason, news), severity, now));
     }
 
@@ -204,6 +215,9 @@ impl Engine {
             .filter(|channel| !except.contains(channel) && self.can_edit(channel))
             .cloned()
             .collect();
+        if !stale.is_empty() {
+            self.catch_up(id);
+        }
         for channel in stale {
             self.outbox.push(Notification::of_group(channel, id, (Reason::Edit, News::Changed), severity, now));
         }

@@ -212,6 +212,7 @@ impl Engine {
 
     /// What has to be written, taken out of the lists of what is dirty.
     pub(super) fn changes(&mut self) -> EngineChanges {
+        self.write_what_is_told();
         let mut keyed: Vec<Keyed> = Vec::new();
         if std::mem::take(&mut self.dirty_counters) {
             let rules = self.rules.hash.clone();

@@ -258,6 +258,15 @@ pub struct Told {
     pub over: bool,
 }
 
+/// How far the messages of a group that can be edited have followed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Since when they follow it: when the first was posted, or when it was told anew after all was over.
+    pub since: Timestamp,
+    /// When they were last brought up to date (the engine's time).
+    pub at: Timestamp,
+}
+
 /// Incidents that share one message per channel: by default those of one stream, from the first that fires until
 /// all are over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -283,4 +292,7 @@ pub struct Group {
     /// What each channel has been told.
     #[serde(default)]
     pub told: Vec<Told>,
+    /// How far its messages that can be edited have followed it; `None` while there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<Shown>,
 }

@@ -19,7 +19,9 @@ pub mod journal;
 pub use journal::{Cursor, Entry, Input, NewEntry, Seq};
 
 pub mod incident;
-pub use incident::{Cause, Distinct, Group, GroupId, Holder, Incident, IncidentId, Labels, Noun, State, Told, Trouble};
+pub use incident::{
+    Cause, Distinct, Group, GroupId, Holder, Incident, IncidentId, Labels, Noun, Shown, State, Told, Trouble,
+};
 
 pub mod mute;
 pub use mute::{Ack, Mute, MuteId};

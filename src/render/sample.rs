@@ -277,6 +277,7 @@ fn sample(name: &'static str, incidents: Vec<Incident>) -> Sample {
         held_by: None,
         revision: 3,
         told: Vec::new(),
+        shown: None,
     };
     Sample { name, group, incidents }
 }

@@ -111,6 +111,7 @@ pub(crate) fn group(number: u64) -> Group {
         held_by: None,
         revision: 1,
         told: vec![Told { channel: ops(), severity: Severity::Warning, at: Timestamp(2), over: false }],
+        shown: None,
     }
 }
 

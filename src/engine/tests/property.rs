@@ -34,6 +34,13 @@ impl Disk {
                 None => _ = self.keyed.remove(&key),
             }
         }
+        for row in &changes.outbox {
+            // Delivery renders from what is written: it must be what the engine knows.
+            let members = row.group().and_then(|id| engine.groups.get(&id)).map(|members| members.incidents.as_slice());
+            for id in members.unwrap_or_default() {
+                assert_eq!(self.incidents.get(id), engine.incidents.get(id), "{row:?}");
+            }
+        }
         self.outbox.extend(changes.outbox);
     }
 

@@ -52,6 +52,24 @@ fn reports_counts_callbacks_that_match_not_their_counts() {
 }
 
 #[test]
+fn thresholds_of_any_height_are_reached() {
+    let high = Rule {
+        per: Scope::All,
+        measure: Measure::Reports,
+        within: Some(secs(6 * 3600)),
+        plan: Plan::Levels(vec![(12_000, Severity::Warning)]),
+        ..rule("high", &[16])
+    };
+    let one = Rule { plan: Plan::Levels(vec![(20_000, Severity::Warning)]), ..rule("one", &[15]) };
+    let mut bench = Bench::rules(vec![high, one]);
+    for n in 1..=12_000u32 {
+        bench.get(f64::from(n), error("1", f64::from(n), &[(16, 1)]));
+    }
+    bench.get(12_001.0, error("1", 12_001.0, &[(15, 20_000)]));
+    assert_eq!(bench.said(), said(&[(12_000.0, Opened, "high"), (12_001.0, Opened, "one")]));
+}
+
+#[test]
 fn distinct_user_ip_per_stream_counts_addresses() {
     let hijack = Rule {
         measure: Measure::Distinct(Noun::UserIp),
