@@ -16,6 +16,10 @@ pub(crate) enum Answer {
     Say(u16, &'static str, String),
     /// Takes the request and hangs up.
     HangUp,
+    /// A beginning of an answer, and then the connection breaks.
+    Broken(u16, String),
+    /// The same, but the connection stays, and nothing more comes.
+    Stalled(u16, String),
     /// Waits to be released, then says so.
     Held(Arc<Notify>, Box<Answer>),
 }
@@ -99,11 +103,19 @@ impl FakeChat {
             release.notified().await;
             answer = *then;
         }
-        let Answer::Say(status, headers, body) = answer else { return };
-        let length = body.len();
+        let stalls = matches!(answer, Answer::Stalled(..));
+        let (status, headers, body, missing) = match answer {
+            Answer::Say(status, headers, body) => (status, headers, body, 0),
+            Answer::Broken(status, body) | Answer::Stalled(status, body) => (status, "", body, 1_000),
+            Answer::HangUp | Answer::Held(..) => return,
+        };
+        let length = body.len() + missing;
         let text =
             format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}");
         let _ = stream.write_all(text.as_bytes()).await;
+        if stalls {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

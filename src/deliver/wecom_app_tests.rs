@@ -127,18 +127,26 @@ async fn what_goes_wrong_with_the_token_is_no_message_of_unknown_fate() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_call_that_takes_too_long_is_of_unknown_fate_only_if_the_message_was_under_way() {
     let never = || Answer::Held(Arc::new(Notify::new()), Box::new(code(0)));
-    let chat = FakeChat::start(vec![token("a"), never()], code(0)).await;
-    let (office, app) = (Office::open(), fake::wecom_app(&chat.url));
-    let verdict = office.tell(&app).await;
-    assert!(matches!(verdict, Verdict::Unknown { .. }), "{verdict:?}");
-
-    let chat = FakeChat::start(vec![never()], code(0)).await;
-    let (office, app) = (Office::open(), fake::wecom_app(&chat.url));
-    let verdict = office.tell(&app).await;
-    assert!(matches!(verdict, Verdict::Retry { .. }), "{verdict:?}");
+    for (script, calls, want) in [(vec![token("a"), never()], 2, "unknown"), (vec![never()], 1, "retry")] {
+        let chat = FakeChat::start(script, code(0)).await;
+        let (office, app) = (Office::open(), fake::wecom_app(&chat.url));
+        let time_out = async {
+            chat.until(calls).await;
+            tokio::time::pause();
+            tokio::time::advance(WHOLE + Duration::from_secs(1)).await;
+            tokio::time::resume();
+        };
+        let (verdict, ()) = tokio::join!(office.tell(&app), time_out);
+        let class = match verdict {
+            Verdict::Unknown { .. } => "unknown",
+            Verdict::Retry { .. } => "retry",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(class, want);
+    }
 }
 
 #[tokio::test]

@@ -3,33 +3,8 @@
 use super::*;
 use crate::model::Attempt;
 
-/// Runs until the chat is asked, then drops everything but the store, as a crash does.
-async fn crash_in_a_call(world: &World, chat: &FakeChat, channel: &Arc<Channel>, calls: usize) {
-    let worker = world.run(channel);
-    chat.until(calls).await;
-    worker.abort();
-    assert!(worker.await.unwrap_err().is_cancelled());
-}
-
 fn never() -> Answer {
     Answer::Held(Arc::new(Notify::new()), Box::new(yes()))
-}
-
-#[tokio::test]
-async fn a_post_that_was_under_way_is_repeated_and_marked() {
-    let chat = FakeChat::slack(vec![never()]).await;
-    let (world, ops) = (World::new(), slack(&chat.url, "C1"));
-    let first = world.owe(&ops, 1, Reason::Post);
-    crash_in_a_call(&world, &chat, &ops, 1).await;
-    assert_eq!(world.store.row(first).state, DeliveryState::Sending);
-    let second = world.owe(&ops, 2, Reason::Post);
-
-    let world = World::over(world.store);
-    let worker = world.run(&ops);
-    assert!(world.done(first, DeliveryOutcome::Sent).await.possible_duplicate);
-    assert!(!world.done(second, DeliveryOutcome::Sent).await.possible_duplicate);
-    assert!(world.metric(r#"pushwatch_possible_duplicates_total{channel="slack"} 1"#));
-    world.finish(worker).await;
 }
 
 #[tokio::test]
