@@ -8,7 +8,7 @@ use poem::http::{Method, StatusCode, Uri, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Admin, explain};
+use super::{Admin, deliveries, explain};
 
 /// What the rooms behind the operators' door do for the API.
 pub trait RulesDesk: fmt::Debug + Send + Sync {
@@ -86,7 +86,13 @@ pub(super) async fn answer(admin: &Admin, method: &Method, uri: &Uri) -> Respons
         ("reload", _) => not_allowed("POST"),
         ("explain", &Method::GET | &Method::HEAD) => explain::answer(&*admin.explain, uri.query()).await,
         ("explain", _) => not_allowed("GET, HEAD"),
-        _ => error(StatusCode::NOT_FOUND, "there is nothing of this name in the API"),
+        _ => match (path.strip_prefix("deliveries"), path.strip_prefix("channels/")) {
+            (Some(below), _) if below.is_empty() || below.starts_with('/') => {
+                deliveries::answer(&*admin.outbox, (method, below), uri.query()).await
+            }
+            (_, Some(below)) => deliveries::answer_channel(&*admin.outbox, method, below).await,
+            _ => error(StatusCode::NOT_FOUND, "there is nothing of this name in the API"),
+        },
     }
 }
 

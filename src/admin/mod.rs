@@ -18,6 +18,9 @@ pub use ready::{Banner, Part, Readiness};
 mod api;
 pub use api::{Mistake, NotReloaded, Reloaded, RulesDesk};
 
+mod deliveries;
+pub use deliveries::{Asked, OutboxDesk, State, Unmet};
+
 mod explain;
 pub use explain::{Explain, Explained, Explanation, NotExplained, Said};
 
@@ -34,6 +37,8 @@ pub struct Admin {
     pub rules: Arc<dyn RulesDesk>,
     /// What the API says about a stream's callbacks.
     pub explain: Arc<dyn Explain>,
+    /// What the API says about deliveries, and has sent.
+    pub outbox: Arc<dyn OutboxDesk>,
 }
 
 /// The door would be open to the network without a token.

@@ -41,6 +41,8 @@ pub enum Banner {
     OnlyPushErrors,
     /// Callbacks come late.
     LateCallbacks,
+    /// Channels refuse every message.
+    Parked,
 }
 
 impl Banner {
@@ -51,6 +53,7 @@ impl Banner {
             Banner::Refused => "rules_refused",
             Banner::OnlyPushErrors => "only_push_errors",
             Banner::LateCallbacks => "late_callbacks",
+            Banner::Parked => "channels_parked",
         }
     }
 }

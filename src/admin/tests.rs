@@ -12,6 +12,7 @@ fn admin(token: Option<&str>) -> Arc<Admin> {
         token: token.map(|token| SecretString::from(token.to_owned())),
         rules: Arc::new(FakeDesk),
         explain: Arc::new(FakeDesk),
+        outbox: Arc::new(deliveries::tests::Fake),
     })
 }
 
@@ -39,6 +40,17 @@ impl Explain for FakeDesk {
         let why = format!("no callback of {stream} among {last}");
         Box::pin(async { Err(NotExplained::Unknown(why)) })
     }
+}
+
+#[tokio::test]
+async fn deliveries_and_channels_have_their_places_in_the_api() {
+    let client = TestClient::new(endpoint(admin(None)));
+    client.get("/api/v1/deliveries?state=dead").send().await.assert_status_is_ok();
+    client.get("/api/v1/deliveries?state=lost").send().await.assert_status(StatusCode::BAD_REQUEST);
+    client.post("/api/v1/deliveries/1/retry").send().await.assert_status_is_ok();
+    client.post("/api/v1/channels/ops/test").send().await.assert_status_is_ok();
+    client.post("/api/v1/channels/ops/retry").send().await.assert_status_is_ok();
+    client.get("/api/v1/deliveriesX").send().await.assert_status(StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -9,16 +9,22 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::AppError;
+use super::outbox::Workers;
 use crate::core::Rooms;
-use crate::deliver::{self, Budgets, Console, Context, Tokens};
+use crate::deliver::{self, Assignment, Budgets, Console, Context, Order, Parking, Tokens};
 use crate::model::{Catalogue, Channel, ChannelName};
 use crate::render::Renderer;
 use crate::rules::RuleSet;
 use crate::store::{Reader, Shard, StoreError};
 
+/// Orders that may wait for one worker.
+const ORDERS: usize = 8;
+
 /// Who is told, and in which words.
 pub(super) struct Lineup {
     channels: Vec<Arc<Channel>>,
+    /// `defaults.notify`.
+    defaults: Vec<ChannelName>,
     catalogue: Arc<Catalogue>,
     renderer: Arc<Renderer>,
 }
@@ -27,7 +33,20 @@ impl Lineup {
     /// That of some rules and templates.
     pub(super) fn new(rules: &RuleSet, renderer: Arc<Renderer>) -> Lineup {
         let channels = rules.channels.values().cloned().collect();
-        Lineup { channels, catalogue: Arc::clone(&rules.catalogue), renderer }
+        let (defaults, catalogue) = (rules.notify.clone(), Arc::clone(&rules.catalogue));
+        Lineup { channels, defaults, catalogue, renderer }
+    }
+
+    /// The work of one of its channels.
+    fn assignment(&self, channel: &Arc<Channel>, orders: mpsc::Receiver<Order>) -> Assignment {
+        let named = |name: &ChannelName| self.channels.iter().find(|channel| channel.name == *name).cloned();
+        let fallback = channel.fallback.as_ref().and_then(named);
+        let others = self.defaults.iter().filter(|name| **name != channel.name).cloned();
+        let hearers = match &fallback {
+            Some(fallback) => vec![fallback.name.clone()],
+            None => others.collect(),
+        };
+        Assignment { channel: Arc::clone(channel), fallback, hearers, orders }
     }
 }
 
@@ -42,6 +61,9 @@ pub(super) struct Channels {
     pub(super) console: Console,
     pub(super) budgets: Arc<Budgets>,
     pub(super) wecom_tokens: Arc<Tokens>,
+    pub(super) parking: Arc<Parking>,
+    /// The way to the workers, for operators.
+    pub(super) workers: Workers,
     /// Turns true once everything of an earlier run is judged: until then rows may come for a channel that the rules
     /// no longer have.
     pub(super) caught_up: watch::Receiver<bool>,
@@ -116,6 +138,7 @@ impl Channels {
             console: self.console.clone(),
             budgets: Arc::clone(&self.budgets),
             wecom_tokens: Arc::clone(&self.wecom_tokens),
+            parking: Arc::clone(&self.parking),
         })
     }
 
@@ -124,17 +147,21 @@ impl Channels {
         posts.values().for_each(|post| post.stop.cancel());
         posts.values_mut().for_each(|post| post.serves = false);
         let context = self.context(lineup);
+        let mut workers = HashMap::new();
         for channel in &lineup.channels {
             let (post, before) = relieve(posts.get(&channel.name), true);
-            let (channel, context) = (Arc::clone(channel), Arc::clone(&context));
+            let (orders, ordered) = mpsc::channel(ORDERS);
+            workers.insert(channel.name.clone(), orders);
+            let (assignment, context) = (lineup.assignment(channel, ordered), Arc::clone(&context));
             let (stop, ended) = (post.stop.clone(), post.ended.clone().drop_guard());
             posts.insert(channel.name.clone(), post);
             tasks.spawn(async move {
                 let _ended = ended;
                 before.cancelled().await;
-                deliver::run(channel, context, stop).await
+                deliver::run(assignment, context, stop).await
             });
         }
+        self.workers.set(workers);
     }
 
     /// Ends the rows of all channels that the lineup does not have.

@@ -1,11 +1,13 @@
 //! Shows on `/readyz` what the core learns.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use crate::admin::{Banner, Part, Readiness};
 use crate::core::Warning;
+use crate::model::ChannelName;
 
 /// Without end.
 pub(super) async fn light_up(
@@ -38,6 +40,21 @@ pub(super) async fn light_up(
             }
         }
         if warnings.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// Shows which channels refuse every message; without end.
+pub(super) async fn show_parked(lights: Arc<Readiness>, mut parked: watch::Receiver<BTreeMap<ChannelName, String>>) {
+    loop {
+        let shown: Vec<String> =
+            parked.borrow_and_update().iter().map(|(channel, why)| format!("{channel} {why}")).collect();
+        match shown.is_empty() {
+            true => lights.take_down(Banner::Parked),
+            false => lights.show(Banner::Parked, shown.join("; ")),
+        }
+        if parked.changed().await.is_err() {
             return std::future::pending().await;
         }
     }

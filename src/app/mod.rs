@@ -8,6 +8,7 @@ mod channels;
 mod explain;
 mod lights;
 mod listing;
+mod outbox;
 mod reload;
 mod triggers;
 pub use files::Templates;
@@ -30,11 +31,12 @@ use self::channels::{Change, Channels, Lineup};
 use self::explain::Explainer;
 use self::files::{Files, NO_KEYS};
 use self::kept::Kept;
+use self::outbox::{Outbox, Workers};
 use self::reload::{Desk, Reins, Reloader};
 use crate::admin::{self, Admin, Banner, Part, Readiness};
 use crate::clock::Clock;
 use crate::core::{Core, CoreError, Rooms, Rulebook};
-use crate::deliver::{self, Budgets, Console, Tokens};
+use crate::deliver::{self, Budgets, Console, Parking, Tokens};
 use crate::ingest::{self, Ingest, Journal};
 use crate::listen::{self, Exempt, Limits};
 use crate::metrics::Metrics;
@@ -193,6 +195,7 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
 
     let (listing, listed) = watch::channel(listing::list(&rules, &files.rules, in_force.since));
     let desk = Desk { orders: orders.clone(), listing: listed };
+    let (workers, parking) = (Workers::default(), Arc::<Parking>::default());
     let stage = app.stage();
     let door = Arc::new(admin::endpoint(Arc::new(Admin {
         metrics: Arc::clone(&metrics),
@@ -200,6 +203,7 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
         token: settings.admin_token,
         rules: Arc::new(desk),
         explain: Arc::new(Explainer::new(settings.data_dir, Arc::clone(&rulebook), Arc::clone(&clock))),
+        outbox: Arc::new(Outbox { reader: Arc::clone(&store) as _, workers: workers.clone() }),
     })));
     let serve = listen::serve(operators, door, Limits::default(), Arc::clone(&metrics), stage.0.clone());
     stage.1.spawn(async move {
@@ -215,14 +219,17 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     };
     let core = Core::open(rooms.clone()).await?;
     ready.on(Part::Store);
-    let lineups = app.start_channels(&rooms, Lineup::new(&rules, Arc::clone(&in_force.renderer)), core.caught_up());
+    let first = Lineup::new(&rules, Arc::clone(&in_force.renderer));
+    let lineups = app.start_channels(&rooms, first, core.caught_up(), (workers, Arc::clone(&parking)));
     let (caught_up, warnings, came_in_force) = (core.caught_up(), core.warnings(), core.in_force());
     let stage = app.stage();
     let stop = stage.0.clone();
     stage.1.spawn(async move { Ok(core.run(stop).await?) });
     let (stop, lights) = (stage.0.clone(), Arc::clone(&ready));
     stage.1.spawn(async move {
-        stop.run_until_cancelled(lights::light_up(lights, caught_up, warnings)).await;
+        let parked = lights::show_parked(Arc::clone(&lights), parking.watch());
+        let shown = futures_util::future::join(lights::light_up(lights, caught_up, warnings), parked);
+        stop.run_until_cancelled(shown).await;
         Ok(())
     });
 
@@ -306,6 +313,7 @@ impl App {
         rooms: &Rooms,
         first: Lineup,
         caught_up: watch::Receiver<bool>,
+        (workers, parking): (Workers, Arc<Parking>),
     ) -> mpsc::Sender<Change> {
         let channels = Channels {
             rooms: rooms.clone(),
@@ -314,6 +322,8 @@ impl App {
             console: Console::stdout(),
             budgets: Arc::new(Budgets::new()),
             wecom_tokens: Arc::new(Tokens::new()),
+            parking,
+            workers,
             caught_up,
             announced: self.announced.clone(),
         };

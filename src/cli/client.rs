@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use reqwest::{StatusCode, Url};
+use reqwest::{Method, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -69,9 +69,23 @@ impl Server {
         runtime.block_on(self.ask(page, query))
     }
 
+    /// Orders something of the API, `reload` for example.
+    ///
+    /// # Errors
+    /// [`Failure`] unless the answer is a 200 with JSON in it.
+    pub(super) fn post(&self, page: &str) -> Result<Value, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| self.unreachable(&error))?;
+        runtime.block_on(async { self.send(Method::POST, self.url(page)?).await })
+    }
+
     async fn ask(&self, page: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
         let mut url = self.url(page)?;
         url.query_pairs_mut().extend_pairs(query);
+        self.send(Method::GET, url).await
+    }
+
+    async fn send(&self, method: Method, url: Url) -> Result<Value, Failure> {
         let client = reqwest::Client::builder()
             .timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
@@ -79,7 +93,7 @@ impl Server {
             .no_proxy()
             .user_agent(concat!("pushwatch/", env!("CARGO_PKG_VERSION")))
             .build();
-        let mut request = client.map_err(|error| self.unreachable(&error))?.get(url);
+        let mut request = client.map_err(|error| self.unreachable(&error))?.request(method, url);
         if let Some(token) = &self.admin_token {
             request = request.bearer_auth(token.expose_secret());
         }

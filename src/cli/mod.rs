@@ -11,11 +11,13 @@ mod backtest;
 mod check;
 mod client;
 mod completions;
+mod deliveries;
 mod demo;
 pub mod exit;
 mod explain;
 mod export;
 mod logs;
+mod notify;
 mod schema;
 mod serve;
 mod simulate;
@@ -71,6 +73,9 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Export(export::ExportArgs),
     Explain(explain::ExplainArgs),
+    Notify(notify::NotifyArgs),
+    Deliveries(deliveries::DeliveriesArgs),
+    Retry(deliveries::RetryArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -94,6 +99,9 @@ impl Command {
             Command::Simulate(args) => simulate::run(args),
             Command::Export(args) => export::run(&args),
             Command::Explain(args) => explain::run(&args),
+            Command::Notify(args) => notify::run(&args),
+            Command::Deliveries(args) => deliveries::list(&args),
+            Command::Retry(args) => deliveries::retry(&args),
             Command::Schema(args) => schema::run(&args),
             Command::Completions(args) => completions::run(&args),
         }

@@ -12,7 +12,7 @@ use super::retry::DAY;
 use super::stand_in::StandIns;
 use super::topic::Topic;
 use crate::model::{
-    About, Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Group, GroupId, Notice,
+    About, Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Group, GroupId, Keyed, Notice,
     Notification, Reason, Timestamp,
 };
 use crate::store::{ChannelChanges, ChannelState};
@@ -273,6 +273,28 @@ impl Desk {
         (std::mem::take(&mut self.ended), std::mem::take(&mut self.repeats))
     }
 
+    /// How many rows were given up since the changes were taken last.
+    pub(crate) fn died(&self) -> usize {
+        self.ended.iter().filter(|ended| ended.outcome == DeliveryOutcome::Dead).count()
+    }
+
+    /// Adds rows to the outbox with the next changes, for this channel or another.
+    pub(crate) fn owe(&mut self, owed: impl IntoIterator<Item = Notification>) {
+        self.changes.owed.extend(owed);
+    }
+
+    /// Remembers something of the channel's own with the next changes.
+    pub(crate) fn remember(&mut self, keyed: Keyed) {
+        self.changes.keyed.push(keyed);
+    }
+
+    /// Has a row that was given up sent anew, as another row; it keeps what was said of it.
+    pub(crate) fn retry(&mut self, dead: Delivery, now: Timestamp) {
+        self.changes.owed.push(Notification { at: now, ..dead.notification.clone() });
+        let outcome = Some(DeliveryOutcome::Retried);
+        self.changes.deliveries.push(Delivery { state: DeliveryState::Done, outcome, done_at: Some(now), ..dead });
+    }
+
     fn standing(&self, group: GroupId) -> Standing {
         let Some(known) = self.living.get(group) else {
             return Standing::Untold;
@@ -293,7 +315,7 @@ impl Desk {
     }
 
     /// Ends a notice's row without a call.
-    fn discard(&mut self, topic: Topic, outcome: DeliveryOutcome, why: &str, now: Timestamp) {
+    pub(crate) fn discard(&mut self, topic: Topic, outcome: DeliveryOutcome, why: &str, now: Timestamp) {
         for row in self.queue.remove(topic, usize::MAX, |_| true) {
             self.end(Ended { row, topic, key: None, outcome, error: Some(why.to_owned()) }, now);
         }

@@ -14,8 +14,8 @@ use crate::model::{
     State as Life, StreamName, Target, Timestamp, WecomApp, WecomCallback, WecomDoor,
 };
 use crate::store::{
-    Appended, Batch, Changes, ChannelChanges, ChannelState, Commit, Items, Lease, Opened, Reader, Shard, State, Store,
-    StoreError, Table,
+    Appended, Batch, Changes, ChannelChanges, ChannelState, Commit, Fate, Items, Lease, Listed, Opened, Page, Reader,
+    Shard, State, Store, StoreError, Table, Wanted,
 };
 
 /// In every credential of the channels below; must never be seen anywhere.
@@ -248,6 +248,38 @@ impl Store for Fake {
 }
 
 impl Reader for Fake {
+    fn deliveries(&self, wanted: Wanted) -> BoxFuture<'_, Result<Page, StoreError>> {
+        Box::pin(async move {
+            let inner = self.lock();
+            let is_wanted = |row: &&Delivery| {
+                let fate = match row.state {
+                    DeliveryState::Pending | DeliveryState::Sending => Fate::Pending,
+                    DeliveryState::Done => Fate::Sent,
+                    DeliveryState::Dead => Fate::Dead,
+                };
+                wanted.fate.is_none_or(|wanted| wanted == fate)
+                    && wanted.before.is_none_or(|before| row.id < before)
+                    && wanted.channel.as_ref().is_none_or(|channel| row.notification.channel == *channel)
+            };
+            let rows = inner.rows.values().rev().filter(is_wanted).take(wanted.most);
+            let items: Vec<Listed> = rows.map(|row| Listed { delivery: row.clone(), key: None }).collect();
+            let next = items.last().filter(|_| items.len() == wanted.most).map(|last| last.delivery.id);
+            Ok(Page { items, next })
+        })
+    }
+
+    fn delivery(&self, id: DeliveryId) -> BoxFuture<'_, Result<Option<Delivery>, StoreError>> {
+        Box::pin(async move { Ok(self.lock().rows.get(&id).cloned()) })
+    }
+
+    fn dead<'a>(&'a self, channel: &'a ChannelName) -> BoxFuture<'a, Result<u64, StoreError>> {
+        Box::pin(async move {
+            let inner = self.lock();
+            let dead = |row: &&Delivery| row.state == DeliveryState::Dead && row.notification.channel == *channel;
+            Ok(inner.rows.values().filter(dead).count() as u64)
+        })
+    }
+
     fn group(&self, id: GroupId) -> BoxFuture<'_, Result<Option<(Group, Vec<Incident>)>, StoreError>> {
         Box::pin(async move { Ok(self.lock().groups.get(&id).cloned()) })
     }

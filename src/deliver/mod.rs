@@ -4,6 +4,9 @@
 //! → a commit that says it begins → `wording` → `platform` and its file → `verdict` → `desk` (what that makes of the
 //! row) → a commit that says how it ended.
 
+mod assignment;
+pub use assignment::Assignment;
+
 mod worker;
 pub use worker::run;
 
@@ -21,6 +24,18 @@ mod living;
 mod queue;
 mod stand_in;
 mod topic;
+
+mod orders;
+pub use orders::{NotRetried, Order, Tested};
+
+mod advice;
+mod trial;
+pub use trial::try_once;
+
+mod dead;
+mod park;
+mod parking;
+pub use parking::Parking;
 
 mod health;
 mod home;
@@ -77,6 +92,8 @@ pub struct Context {
     pub budgets: Arc<Budgets>,
     /// One for the process, over reloads too: channels of one WeCom app share its access token.
     pub wecom_tokens: Arc<Tokens>,
+    /// One for the process, over reloads too: who looks after it sees which channels are parked.
+    pub parking: Arc<Parking>,
 }
 
 /// The client for all channels: bounded in time, and following no redirect, for that could carry a secret elsewhere.

@@ -4,12 +4,30 @@ use secrecy::ExposeSecret;
 
 use super::call::Call;
 use super::verdict::Verdict;
-use super::{Context, console, slack, telegram, webhook, wecom, wecom_app};
+use super::{Console, Context, Tokens, console, slack, telegram, webhook, wecom, wecom_app};
+use crate::clock::Clock;
 use crate::model::{Channel, SlackDoor, Target, WecomDoor};
 
+/// What calls are made with.
+#[derive(Clone, Copy)]
+pub(crate) struct Means<'a> {
+    pub(crate) http: &'a reqwest::Client,
+    pub(crate) console: &'a Console,
+    pub(crate) clock: &'a Clock,
+    pub(crate) wecom_tokens: &'a Tokens,
+}
+
+impl<'a> Means<'a> {
+    /// Those that all workers share.
+    pub(crate) fn of(context: &'a Context) -> Means<'a> {
+        let Context { http, console, clock, wecom_tokens, .. } = context;
+        Means { http, console, clock, wecom_tokens }
+    }
+}
+
 /// Makes a call and says what became of it. No secret is in the verdict.
-pub(crate) async fn make(channel: &Channel, call: &Call, context: &Context) -> Verdict {
-    let http = &context.http;
+pub(crate) async fn make(channel: &Channel, call: &Call, means: Means<'_>) -> Verdict {
+    let http = means.http;
     let verdict = match &channel.target {
         Target::Slack { door: SlackDoor::Bot { token, channel }, api_url } => {
             slack::bot(http, api_url, token, channel, call).await
@@ -17,7 +35,7 @@ pub(crate) async fn make(channel: &Channel, call: &Call, context: &Context) -> V
         Target::Slack { door: SlackDoor::Webhook { url }, .. } => slack::webhook(http, url, call).await,
         Target::Wecom { door: WecomDoor::Robot { key }, api_url } => wecom::robot(http, api_url, key, call).await,
         Target::Wecom { door: WecomDoor::App(app), api_url } => {
-            let line = wecom_app::Line { http, api_url, clock: &context.clock, tokens: &context.wecom_tokens };
+            let line = wecom_app::Line { http, api_url, clock: means.clock, tokens: means.wecom_tokens };
             wecom_app::tell(line, &channel.name, app, call).await
         }
         Target::Telegram { token, chat_id, thread_id, api_url } => {
@@ -25,7 +43,7 @@ pub(crate) async fn make(channel: &Channel, call: &Call, context: &Context) -> V
             telegram::bot(http, api_url, token, chat, call).await
         }
         Target::Webhook { url, headers } => webhook::post(http, url, headers, call).await,
-        Target::Console => console::print(&context.console, call).await,
+        Target::Console => console::print(means.console, call).await,
     };
     verdict.clean(&secrets(&channel.target))
 }

@@ -156,6 +156,19 @@ impl Queue {
         Some(topic)
     }
 
+    /// Takes this topic, whenever it is due; `false` if it is not there or taken already.
+    pub(crate) fn take_this(&mut self, topic: Topic) -> bool {
+        let waits = self.waits(topic);
+        if waits {
+            self.unshelve(topic);
+            if let Some(entry) = self.entries.get_mut(&topic) {
+                entry.shelf = Shelf::Out;
+                entry.joined = false;
+            }
+        }
+        waits
+    }
+
     /// Puts a taken topic back, due then; at once if there is news of it.
     pub(crate) fn put_back(&mut self, topic: Topic, due: Timestamp) {
         let joined = self.entries.get_mut(&topic).is_some_and(|entry| std::mem::take(&mut entry.joined));

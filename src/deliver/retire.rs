@@ -16,6 +16,7 @@ const AT_ONCE: usize = 1_000;
 /// # Errors
 /// What the store says; whatever was ended before stays so.
 pub async fn retire(name: &ChannelName, context: &Context) -> Result<(), StoreError> {
+    context.parking.set(name, None);
     let opened = context.store.open(Shard::Channel(name.clone()), Duration::ZERO).await?;
     let mut last = opened.cursor.seq;
     if let State::Channel(state) = opened.state {

@@ -17,8 +17,8 @@ const LONGEST: Duration = Duration::from_secs(10 * 60);
 /// Calls that a row gets even if it is older than a day, having waited for a server that was down.
 const LEAST_ATTEMPTS: u32 = 10;
 
-/// Between two probes of a target that refuses everything; jitter adds up to as much again.
-const PROBE: Duration = Duration::from_secs(5 * 60);
+/// Between two probes of a target that refuses everything; jitter adds up to a tenth.
+const PROBE: Duration = Duration::from_secs(60 * 60);
 
 /// Longest rate limit that is obeyed. A proxy that says ten years must not silence a channel for ever.
 const LONGEST_LIMIT: Duration = DAY;
@@ -50,7 +50,7 @@ pub enum Next {
 /// What to do after `verdict`; `dice` in `0.0..1.0`.
 ///
 /// Failures back off exponentially with full jitter, from 1 s to 10 min, for a day. A rate limit of up to a day is
-/// obeyed in full, a longer one for a day, and none kills a row; a target that refuses is probed every 5 to 10 minutes.
+/// obeyed in full, a longer one for a day, and none kills a row; a target that refuses is probed once an hour.
 #[must_use]
 pub fn after(tried: Tried, verdict: &Verdict, now: Timestamp, dice: f64) -> Next {
     let old = now.since(tried.since) >= DAY;
@@ -62,7 +62,7 @@ pub fn after(tried: Tried, verdict: &Verdict, now: Timestamp, dice: f64) -> Next
             }
         }
         Verdict::PermanentTarget { .. } if old => Next::Dead,
-        Verdict::PermanentTarget { .. } => Next::At(now + PROBE + PROBE.mul_f64(dice)),
+        Verdict::PermanentTarget { .. } => Next::At(now + PROBE + PROBE.mul_f64(dice / 10.0)),
         Verdict::RateLimited { after } => Next::At(now + (*after).min(LONGEST_LIMIT) + SPREAD.mul_f64(dice)),
         // These are followed at once by another kind of call.
         Verdict::Sent { .. }
@@ -136,10 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn a_refusing_target_is_probed_every_five_to_ten_minutes_for_a_day() {
+    fn a_refusing_target_is_probed_once_an_hour_for_a_day() {
         let refused = Verdict::PermanentTarget { why: String::new() };
-        assert_eq!(at(1, &refused, 0.0), Duration::from_secs(300));
-        assert_eq!(at(9, &refused, 1.0), Duration::from_secs(600));
+        assert_eq!(at(1, &refused, 0.0), Duration::from_secs(3600));
+        assert_eq!(at(9, &refused, 1.0), Duration::from_secs(3960));
         assert_eq!(after(Tried { attempts: 1, since: NOW - DAY }, &refused, NOW, 0.0), Next::Dead);
     }
 

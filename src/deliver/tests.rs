@@ -22,6 +22,7 @@ mod failing;
 mod joining;
 mod kit;
 mod notices;
+mod parking;
 mod remembering;
 mod restart;
 mod telling;
@@ -73,12 +74,17 @@ impl World {
             console: Console::to(Paper(Arc::clone(&printed))),
             budgets: Arc::default(),
             wecom_tokens: Arc::default(),
+            parking: Arc::default(),
         };
         World { store, context: Arc::new(context), stop: CancellationToken::new(), printed }
     }
 
     fn run(&self, channel: &Arc<Channel>) -> JoinHandle<Result<(), StoreError>> {
-        tokio::spawn(run(Arc::clone(channel), Arc::clone(&self.context), self.stop.clone()))
+        self.run_as(Assignment::alone(channel))
+    }
+
+    fn run_as(&self, assignment: Assignment) -> JoinHandle<Result<(), StoreError>> {
+        tokio::spawn(run(assignment, Arc::clone(&self.context), self.stop.clone()))
     }
 
     fn now(&self) -> Timestamp {

@@ -10,6 +10,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
+use super::assignment::Assignment;
 use super::call::{Act, Call, WHOLE};
 use super::desk::Desk;
 use super::feed::{STORE_PAUSE, WAIT, fetch};
@@ -18,6 +19,7 @@ use super::health::Health;
 use super::home::Home;
 use super::lanes::Lanes;
 use super::plan::Plan;
+use super::platform::Means;
 use super::topic::Topic;
 use super::verdict::Verdict;
 use super::wording::{Subject, word};
@@ -28,6 +30,9 @@ use crate::model::{
 };
 use crate::render::View;
 use crate::store::{Changes, Commit, Lease, Shard, State, StoreError};
+
+mod aside;
+use aside::Aside;
 
 /// Table of the chats' own "not before": budget to milliseconds.
 const HOLDS: &str = "budget_holds";
@@ -52,8 +57,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// # Errors
 /// [`StoreError::Fenced`] if another owner has opened the channel, [`StoreError::Closed`] if the store closed first,
 /// any other if the last changes could not be kept when stopping.
-pub async fn run(channel: Arc<Channel>, context: Arc<Context>, stop: CancellationToken) -> Result<(), StoreError> {
-    let mut worker = Worker::open(channel, context, stop).await?;
+pub async fn run(assignment: Assignment, context: Arc<Context>, stop: CancellationToken) -> Result<(), StoreError> {
+    let mut worker = Worker::open(assignment, context, stop).await?;
     worker.work().await
 }
 
@@ -69,6 +74,7 @@ struct Worker {
     desk: Desk,
     health: Health,
     home: Home,
+    aside: Aside,
     /// Begun, not yet made: the commit goes first.
     begun: Vec<(Flight, Call)>,
     calls: JoinSet<Verdict>,
@@ -76,7 +82,12 @@ struct Worker {
 }
 
 impl Worker {
-    async fn open(channel: Arc<Channel>, context: Arc<Context>, stop: CancellationToken) -> Result<Worker, StoreError> {
+    async fn open(
+        assignment: Assignment,
+        context: Arc<Context>,
+        stop: CancellationToken,
+    ) -> Result<Worker, StoreError> {
+        let channel = Arc::clone(&assignment.channel);
         let opened = context.store.open(Shard::Channel(channel.name.clone()), Duration::ZERO).await?;
         let State::Channel(state) = opened.state else {
             return Err(StoreError::Failed("a channel was opened and an engine came".into()));
@@ -93,6 +104,7 @@ impl Worker {
             ChannelKind::Slack | ChannelKind::Wecom | ChannelKind::Telegram | ChannelKind::Console => 1,
         };
         let home = Home::find(&channel, context.store.as_ref()).await?;
+        let aside = Aside::open(assignment, &state.keyed, &context).await?;
         let mut desk = Desk::open(channel.name.clone(), channel.can_edit(), state);
         desk.home = home.chat().map(|chat| chat.to_string());
         // What refused them may have been mended, and the rules are read anew only here; a chat's own "wait" is with
@@ -109,6 +121,7 @@ impl Worker {
             slots,
             health: Health::default(),
             home,
+            aside,
             begun: Vec::new(),
             calls: JoinSet::new(),
             flights: HashMap::new(),
@@ -125,6 +138,7 @@ impl Worker {
             self.keep().await?;
             self.make_calls();
             self.sift().await?;
+            self.aside.recount(&self.context).await;
             let wake = self.wake_after();
             let room = self.desk.queue.len() < MOST_WAITING;
             tokio::select! {
@@ -141,6 +155,7 @@ impl Worker {
                     self.take_in(rows?);
                     next.set(fetch(store.as_ref(), &lease));
                 }
+                Some(order) = self.aside.next_order() => self.obey(order).await?,
                 () = tokio::time::sleep(wake.unwrap_or(WAIT)), if wake.is_some() => {}
             }
         }
@@ -164,6 +179,7 @@ impl Worker {
         let now = self.now();
         for (id, notification) in rows {
             self.last = self.last.max(id);
+            self.aside.came(id, &notification);
             self.desk.accept(id, notification, now);
         }
         // While the channel is held nothing is kept, and so nothing else would tell that rows pile up.
@@ -172,6 +188,7 @@ impl Worker {
 
     /// Begins the calls that are due and that budgets and free slots allow, the most urgent first.
     async fn begin_due(&mut self) -> Result<(), StoreError> {
+        self.begin_tests();
         for _ in 0..MOST_TOPICS {
             let now = self.now();
             let blocked = self.health.held_until > now || self.ready_at(now) > now;
@@ -258,7 +275,7 @@ impl Worker {
     fn make_calls(&mut self) {
         for (flight, call) in self.begun.drain(..) {
             let (channel, context) = (Arc::clone(&self.channel), Arc::clone(&self.context));
-            let task = async move { platform::make(&channel, &call, &context).await };
+            let task = async move { platform::make(&channel, &call, Means::of(&context)).await };
             self.flights.insert(self.calls.spawn(task).id(), flight);
         }
     }
@@ -284,6 +301,7 @@ impl Worker {
         };
         let Some(flight) = self.flights.remove(&id) else { return };
         let verdict = self.home.judge(verdict);
+        let judged = self.aside.is_test(flight.topic).then(|| verdict.clone());
         let (now, dice) = (self.now(), fastrand::f64());
         let why = verdict.why().unwrap_or_default();
         if !why.is_empty() {
@@ -298,6 +316,7 @@ impl Worker {
                     tracing::info!(channel = %self.channel.name, "the channel takes messages again");
                     self.desk.queue.wake();
                 }
+                self.unpark(now);
             }
             Aftermath::Answered => self.health.answered(),
             Aftermath::Failed => self.health.failed(now, dice),
@@ -310,13 +329,18 @@ impl Worker {
                     tracing::error!(channel = %self.channel.name, why, "the channel refuses every message: mend it");
                 }
                 self.desk.expire(&why, now);
+                self.park(&why, now);
             }
             Aftermath::Moved(chat) => self.move_to(chat).await,
+        }
+        if let Some(verdict) = judged {
+            self.answer_test(&flight, &verdict, now);
         }
     }
 
     /// Keeps what changed; stays here until that has gone through.
     async fn keep(&mut self) -> Result<(), StoreError> {
+        self.see_to_the_dead();
         let Some(changes) = self.desk.take_changes() else {
             return Ok(());
         };
@@ -355,16 +379,23 @@ impl Worker {
         let (metrics, queue) = (&self.context.metrics, &self.desk.queue);
         metrics.outbox_rows(&self.channel.name, DeliveryState::Pending, queue.len() - queue.sending());
         metrics.outbox_rows(&self.channel.name, DeliveryState::Sending, queue.sending());
+        metrics.outbox_rows(&self.channel.name, DeliveryState::Dead, self.aside.dead());
     }
 
-    /// How long nothing can begin; `None` until a call ends or a row comes.
+    /// How long there is nothing to do; `None` until a call ends or a row comes.
     fn wake_after(&self) -> Option<Duration> {
+        let now = self.now();
+        let next = [self.next_call(now), self.aside.due(self.ready_at(now))].into_iter().flatten().min();
+        next.map(|due| due.since(now))
+    }
+
+    /// When the next call can begin.
+    fn next_call(&self, now: Timestamp) -> Option<Timestamp> {
         if self.calls.len() >= self.slots {
             return None;
         }
-        let now = self.now();
         let due = self.desk.queue.next_due()?;
-        Some(due.max(self.health.held_until).max(self.ready_at(now)).since(now))
+        Some(due.max(self.health.held_until).max(self.ready_at(now)))
     }
 
     fn ready_at(&self, now: Timestamp) -> Timestamp {

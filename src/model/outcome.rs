@@ -101,5 +101,7 @@ named! {
         Dead = "dead",
         /// The channel is no longer in `rules.yaml`.
         ChannelRemoved = "channel_removed",
+        /// It was given up; then an operator had it sent anew, as another row.
+        Retried = "retried",
     }
 }

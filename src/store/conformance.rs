@@ -14,6 +14,7 @@ use crate::model::{
     Timestamp,
 };
 
+mod listing;
 mod owing;
 
 /// Both sides of a running backend.
@@ -47,6 +48,7 @@ pub(crate) async fn run<B: Backend>(new: impl Fn() -> B) {
     a_notice_waits_with_its_words_among_the_rows_of_groups(&new()).await;
     owing::what_a_channel_owes_reaches_its_channel_as_the_engines_rows_do(&new()).await;
     owing::what_a_channel_remembers_is_there_after_a_restart(&new()).await;
+    listing::deliveries_are_listed_by_state_and_channel_newest_first(&new()).await;
     owing::a_channel_that_is_fenced_off_owes_nothing(&new()).await;
     groups_are_readable_and_forgotten_ones_are_not_loaded(&new()).await;
     a_table_is_shared_watched_and_durable(&new()).await;

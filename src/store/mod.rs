@@ -7,6 +7,9 @@
 pub mod sqlite;
 pub use sqlite::{Archive, Begin, Entries, OpenError, ReadBody, Recorded, Scan, Settings, Sqlite};
 
+pub mod listing;
+pub use listing::{Fate, Listed, Page, Wanted};
+
 #[cfg(test)]
 pub(crate) mod conformance;
 #[cfg(test)]
@@ -200,4 +203,13 @@ pub type Members = (Group, Vec<Incident>);
 pub trait Reader: Send + Sync {
     /// A group and its incidents, by number ascending; `None` if there is none.
     fn group(&self, id: GroupId) -> BoxFuture<'_, Result<Option<Members>, StoreError>>;
+
+    /// A page of the deliveries, newest first.
+    fn deliveries(&self, wanted: Wanted) -> BoxFuture<'_, Result<Page, StoreError>>;
+
+    /// A delivery; `None` if there is none, or none any more.
+    fn delivery(&self, id: DeliveryId) -> BoxFuture<'_, Result<Option<Delivery>, StoreError>>;
+
+    /// How many deliveries of a channel were given up and are kept.
+    fn dead<'a>(&'a self, channel: &'a ChannelName) -> BoxFuture<'a, Result<u64, StoreError>>;
 }

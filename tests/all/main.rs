@@ -5,6 +5,7 @@
 
 mod bot;
 mod crash;
+mod deliveries;
 mod docs;
 mod house;
 mod proof;

@@ -31,7 +31,7 @@ pub(in crate::rules) const CHANNEL: &[Word] = &[
     need("type", Value::OneOf(&["slack", "wecom", "telegram", "webhook", "console"]), "The platform."),
     now("language", Value::OneOf(&["en", "zh"]), "The language of its messages. Built in: en."),
     now("min_severity", SEVERITY, "It hears of nothing milder than this. Built in: info."),
-    now("fallback", Value::Text, "Another channel, to be told when this one fails for good."),
+    now("fallback", Value::Text, "Another channel, that is told when this one refuses everything."),
     now(
         "timezone",
         Value::Text,

@@ -27,6 +27,7 @@ mod seen;
 mod shared;
 mod writer;
 
+mod deliveries;
 mod incidents;
 mod journal;
 mod maps;
@@ -64,12 +65,12 @@ use self::shards::Standing;
 use self::shared::Shared;
 use self::start::Started;
 use super::{
-    Appended, Batch, Changes, ChannelState, Commit, EngineState, Lease, Members, Opened, Reader, Shard, State, Store,
-    StoreError, Table,
+    Appended, Batch, Changes, ChannelState, Commit, EngineState, Lease, Members, Opened, Page, Reader, Shard, State,
+    Store, StoreError, Table, Wanted,
 };
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{ChannelName, DeliveryId, GroupId, NewEntry, Seq, Timestamp};
+use crate::model::{ChannelName, Delivery, DeliveryId, GroupId, NewEntry, Seq, Timestamp};
 
 /// The store on one machine: a data folder with a SQLite database.
 #[derive(Debug)]
@@ -236,5 +237,18 @@ impl Store for Sqlite {
 impl Reader for Sqlite {
     fn group(&self, id: GroupId) -> BoxFuture<'_, Result<Option<Members>, StoreError>> {
         async move { self.readers.read(move |conn| incidents::group(conn, id)).await }.boxed()
+    }
+
+    fn deliveries(&self, wanted: Wanted) -> BoxFuture<'_, Result<Page, StoreError>> {
+        deliveries::page(&self.readers, wanted).boxed()
+    }
+
+    fn delivery(&self, id: DeliveryId) -> BoxFuture<'_, Result<Option<Delivery>, StoreError>> {
+        async move { self.readers.read(move |conn| deliveries::one(conn, id)).await }.boxed()
+    }
+
+    fn dead<'a>(&'a self, channel: &'a ChannelName) -> BoxFuture<'a, Result<u64, StoreError>> {
+        let channel = channel.clone();
+        async move { self.readers.read(move |conn| deliveries::dead(conn, &channel)).await }.boxed()
     }
 }

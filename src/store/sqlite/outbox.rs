@@ -13,8 +13,10 @@ use crate::store::{ChannelChanges, ChannelState};
 /// Stands in the column of rows that are about no group; groups count from 1.
 const NO_GROUP: GroupId = GroupId(0);
 
-const COLUMNS: &str = "id, channel, group_id, reason, severity, at, state, attempts, not_before, outcome, error, \
+/// What [`delivery`] reads, and how many columns that are.
+pub(super) const COLUMNS: &str = "id, channel, group_id, reason, severity, at, state, attempts, not_before, outcome, error, \
                        possible_duplicate, done_at, notice, news, stands_in";
+pub(super) const WIDTH: usize = 16;
 
 /// Adds a row that waits to be sent; `notice` is the text of what it says about pushwatch itself.
 pub(super) fn insert(
@@ -196,7 +198,8 @@ fn stood_for(names: &[ChannelName]) -> Result<Option<String>, Fault> {
     }
 }
 
-fn delivery(row: &Row<'_>, channel: &ChannelName) -> Result<Delivery, Fault> {
+/// The row that begins with [`COLUMNS`].
+pub(super) fn delivery(row: &Row<'_>, channel: &ChannelName) -> Result<Delivery, Fault> {
     let outcome = match row.get_ref(9)? {
         rusqlite::types::ValueRef::Null => None,
         _ => Some(word(row, 9, DeliveryOutcome::ALL, |outcome| outcome.as_str())?),
