@@ -283,6 +283,11 @@ impl Desk {
         self.changes.owed.extend(owed);
     }
 
+    /// Whom the marks of rows stand for.
+    pub(crate) fn stand_ins(&self) -> &StandIns {
+        &self.stand_ins
+    }
+
     /// Remembers something of the channel's own with the next changes.
     pub(crate) fn remember(&mut self, keyed: Keyed) {
         self.changes.keyed.push(keyed);

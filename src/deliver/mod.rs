@@ -35,6 +35,7 @@ pub use trial::try_once;
 mod dead;
 mod park;
 mod parking;
+mod pass_on;
 pub use parking::Parking;
 
 mod health;

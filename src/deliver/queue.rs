@@ -183,6 +183,11 @@ impl Queue {
         }
     }
 
+    /// All topics and their rows, in no order.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Topic, &Entry)> {
+        self.entries.iter().map(|(topic, entry)| (*topic, entry))
+    }
+
     /// A topic's rows.
     pub(crate) fn get(&self, topic: Topic) -> Option<&Entry> {
         self.entries.get(&topic)

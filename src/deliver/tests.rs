@@ -25,6 +25,7 @@ mod notices;
 mod parking;
 mod remembering;
 mod restart;
+mod standing_in;
 mod telling;
 
 /// A store, what workers share, and the workers that run.

@@ -138,7 +138,7 @@ impl Worker {
             self.keep().await?;
             self.make_calls();
             self.sift().await?;
-            self.aside.recount(&self.context).await;
+            self.tidy().await;
             let wake = self.wake_after();
             let room = self.desk.queue.len() < MOST_WAITING;
             tokio::select! {
@@ -179,7 +179,7 @@ impl Worker {
         let now = self.now();
         for (id, notification) in rows {
             self.last = self.last.max(id);
-            self.aside.came(id, &notification);
+            self.came(id, &notification, now);
             self.desk.accept(id, notification, now);
         }
         // While the channel is held nothing is kept, and so nothing else would tell that rows pile up.
@@ -340,7 +340,7 @@ impl Worker {
 
     /// Keeps what changed; stays here until that has gone through.
     async fn keep(&mut self) -> Result<(), StoreError> {
-        self.see_to_the_dead();
+        self.look_after();
         let Some(changes) = self.desk.take_changes() else {
             return Ok(());
         };

@@ -1,7 +1,7 @@
-//! What a worker looks after besides telling: a channel that refuses everything, what was given up, operators' orders.
+//! What a worker looks after besides telling: a channel that refuses everything, what waits too long, what was given
+//! up, operators' orders.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -12,11 +12,13 @@ use super::super::dead::DeadLetters;
 use super::super::flight::Flight;
 use super::super::orders::{Answer, NotRetried, Order, Tested};
 use super::super::park::{Park, Word};
+use super::super::pass_on::{PassOn, Passed};
+use super::super::retry::DAY;
 use super::super::topic::Topic;
 use super::super::verdict::Verdict;
 use super::Worker;
 use crate::model::{
-    About, Channel, ChannelName, DeliveryId, DeliveryOutcome, DeliveryState, Notice, Notification, Severity, Timestamp,
+    About, ChannelName, DeliveryId, DeliveryOutcome, DeliveryState, Notice, Notification, Severity, Timestamp,
 };
 use crate::store::{Fate, StoreError, Wanted};
 
@@ -26,18 +28,21 @@ const TEST_WAITS: Duration = Duration::from_secs(5);
 /// Rows taken up again by one commit.
 const AT_ONCE: usize = 500;
 
-/// How often the dead rows are counted anew: old ones are deleted.
-const RECOUNT: Duration = Duration::from_secs(3600);
+/// How often the dead rows are counted anew, as old ones are deleted, and what was passed on is looked through.
+const TIDY: Duration = Duration::from_secs(3600);
+
+/// Groups looked up in one go only to know whether they are over.
+const MOST_DOUBTFUL: usize = 64;
 
 /// All of it.
 pub(super) struct Aside {
-    channel: Arc<Channel>,
     orders: mpsc::Receiver<Order>,
     park: Park,
+    pass_on: PassOn,
     letters: DeadLetters,
     /// Rows that were given up and are kept.
     dead: usize,
-    counted_at: Timestamp,
+    tidied_at: Timestamp,
     /// Tests whose row is on its way through the outbox, and those whose row waits or is told.
     asked: VecDeque<Answer<Tested>>,
     testing: Vec<(DeliveryId, Answer<Tested>)>,
@@ -51,17 +56,18 @@ impl Aside {
     ) -> Result<Aside, StoreError> {
         let Assignment { channel, fallback, hearers, orders } = assignment;
         let name = channel.name.clone();
-        let park = Park::open(name.clone(), fallback.map(|fallback| fallback.name.clone()), keyed);
+        let pass_on = PassOn::open(name.clone(), fallback.as_deref(), keyed, context.clock.steady());
+        let park = Park::open(name.clone(), pass_on.fallback().cloned(), keyed);
         context.parking.set(&name, park.shown());
         Ok(Aside {
             orders,
             park,
+            pass_on,
             letters: DeadLetters::open(name.clone(), hearers, keyed),
             dead: count(context, &name).await?,
-            counted_at: context.clock.steady(),
+            tidied_at: context.clock.steady(),
             asked: VecDeque::new(),
             testing: Vec::new(),
-            channel,
         })
     }
 
@@ -75,7 +81,7 @@ impl Aside {
     }
 
     /// A row came: it may be that of a test.
-    pub(super) fn came(&mut self, id: DeliveryId, notification: &Notification) {
+    fn came(&mut self, id: DeliveryId, notification: &Notification) {
         if let About::Notice(notice) = &notification.about
             && let Notice::Test { .. } = **notice
             && let Some(answer) = self.asked.pop_front()
@@ -91,20 +97,7 @@ impl Aside {
     /// When there is something to do but calls; `ready` is when the budget lets a test go.
     pub(super) fn due(&self, ready: Timestamp) -> Option<Timestamp> {
         let test = (!self.testing.is_empty()).then_some(ready);
-        [test, self.letters.due()].into_iter().flatten().min()
-    }
-
-    /// Counts the dead rows now and then.
-    pub(super) async fn recount(&mut self, context: &Context) {
-        let now = context.clock.steady();
-        if now.since(self.counted_at) < RECOUNT {
-            return;
-        }
-        self.counted_at = now;
-        // If they can't be counted the figure is a little old.
-        if let Ok(dead) = count(context, &self.channel.name).await {
-            self.dead = dead;
-        }
+        [test, self.letters.due(), self.pass_on.due()].into_iter().flatten().min()
     }
 }
 
@@ -113,6 +106,50 @@ async fn count(context: &Context, channel: &ChannelName) -> Result<usize, StoreE
 }
 
 impl Worker {
+    /// A row came.
+    pub(super) fn came(&mut self, id: DeliveryId, notification: &Notification, now: Timestamp) {
+        self.aside.came(id, notification);
+        let passed = self.aside.pass_on.came(notification, now);
+        self.pass(passed);
+    }
+
+    fn pass(&mut self, Passed { keyed, owed }: Passed) {
+        keyed.into_iter().for_each(|keyed| self.desk.remember(keyed));
+        self.desk.owe(owed);
+    }
+
+    /// Every hour: counts the dead rows anew, and forgets what was passed on a day ago or more and is over.
+    pub(super) async fn tidy(&mut self) {
+        let now = self.now();
+        if now.since(self.aside.tidied_at) < TIDY {
+            return;
+        }
+        self.aside.tidied_at = now;
+        // What can't be read now is read an hour later.
+        if let Ok(dead) = count(&self.context, &self.channel.name).await {
+            self.aside.dead = dead;
+        }
+        for group in self.aside.pass_on.older(now - DAY, MOST_DOUBTFUL) {
+            let found = self.context.reader.group(group).await;
+            if found.is_ok_and(|found| found.is_none_or(|(group, _)| group.closed_at.is_some()))
+                && let Some(keyed) = self.aside.pass_on.forget(group)
+            {
+                self.desk.remember(keyed);
+            }
+        }
+    }
+
+    /// Does, with the next commit, what is due.
+    pub(super) fn look_after(&mut self) {
+        self.see_to_the_dead();
+        let passed = self.aside.pass_on.look(&self.desk.queue, self.desk.stand_ins(), self.now());
+        if let (false, Some(fallback)) = (passed.owed.is_empty(), self.aside.pass_on.fallback()) {
+            let (channel, count) = (&self.channel.name, passed.owed.len());
+            tracing::warn!(%channel, %fallback, count, "critical news waits too long; the fallback is told in its place");
+        }
+        self.pass(passed);
+    }
+
     /// The chat refuses everything.
     pub(super) fn park(&mut self, why: &str, now: Timestamp) {
         let waiting = self.desk.queue.len();
@@ -134,7 +171,7 @@ impl Worker {
     }
 
     /// Counts what was given up since the last commit, and says it to those who hear of it, with the next one.
-    pub(super) fn see_to_the_dead(&mut self) {
+    fn see_to_the_dead(&mut self) {
         let (died, now) = (self.desk.died(), self.now());
         self.aside.dead += died;
         if let Some(keyed) = self.aside.letters.died(died, now) {
@@ -203,9 +240,8 @@ impl Worker {
 
     /// Begins the tests whose row has come, whatever else waits and however the channel is held: somebody looks on.
     pub(super) fn begin_tests(&mut self) {
-        for (id, now) in
-            self.aside.testing.iter().map(|(id, _)| *id).zip(std::iter::repeat(self.now())).collect::<Vec<_>>()
-        {
+        let (waiting, now) = (self.aside.testing.iter().map(|(id, _)| *id).collect::<Vec<_>>(), self.now());
+        for id in waiting {
             let (topic, ready) = (Topic::Notice(id), self.ready_at(now));
             if ready.since(now) > TEST_WAITS && self.desk.queue.take_this(topic) {
                 let verdict = Verdict::RateLimited { after: ready.since(now) };
