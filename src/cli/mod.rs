@@ -18,6 +18,7 @@ mod explain;
 mod export;
 mod logs;
 mod notify;
+mod preview;
 mod schema;
 mod serve;
 mod simulate;
@@ -70,6 +71,7 @@ enum Command {
     Test(test::TestArgs),
     Backtest(backtest::BacktestArgs),
     Demo(demo::DemoArgs),
+    Preview(preview::PreviewArgs),
     Simulate(simulate::SimulateArgs),
     Export(export::ExportArgs),
     Explain(explain::ExplainArgs),
@@ -96,6 +98,7 @@ impl Command {
             Command::Test(args) => test::run(&args),
             Command::Backtest(args) => backtest::run(&args),
             Command::Demo(args) => demo::run(args),
+            Command::Preview(args) => preview::run(&args),
             Command::Simulate(args) => simulate::run(args),
             Command::Export(args) => export::run(&args),
             Command::Explain(args) => explain::run(&args),

@@ -1,5 +1,7 @@
 //! Columns of text for terminals: aligned by what is seen, numbers grouped. Pure.
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::model::Timestamp;
 use crate::render::clean::short;
 
@@ -79,15 +81,7 @@ pub(super) fn moment(at: Timestamp) -> String {
 
 /// Cells of a terminal that a text takes.
 fn width(text: &str) -> usize {
-    text.chars().map(|c| if is_wide(c) { 2 } else { 1 }).sum()
-}
-
-/// Characters of East Asian scripts and emoji take two cells.
-fn is_wide(c: char) -> bool {
-    matches!(c,
-        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}'
-        | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{ffe0}'..='\u{ffe6}' | '\u{1f300}'..='\u{1faff}'
-        | '\u{20000}'..='\u{3fffd}')
+    text.width()
 }
 
 #[cfg(test)]

@@ -201,7 +201,9 @@ fn first_line(text: &str) -> (&str, &str) {
 
 /// All but the first line, beside a bar in the sign's colour. None for a single line: an edit drops the old one then.
 fn attachments(text: &str, sign: Sign) -> Vec<Value> {
-    let section = |text: &str| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text } });
+    // Verbatim: what looks like an address or a name in the text is not made a link or a mention.
+    let section =
+        |text: &str| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text, "verbatim": true } });
     let blocks: Vec<Value> = sections(text).into_iter().map(section).collect();
     match blocks.is_empty() {
         true => Vec::new(),

@@ -38,7 +38,8 @@ fn a_message_has_its_first_line_above_the_rest_beside_a_colour_and_no_unfurling(
             {
               "text": {
                 "text": "*Do:* wait\n\n*Where:* here",
-                "type": "mrkdwn"
+                "type": "mrkdwn",
+                "verbatim": true
               },
               "type": "section"
             }

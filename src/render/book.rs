@@ -1,13 +1,13 @@
 //! The templates of one language and platform, and the way from a story to a message that the platform takes.
 
-use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderError, RenderErrorReason,
-};
+use handlebars::{Context, Handlebars, RenderError};
 use serde::Serialize;
 
 use super::clean::{clean, cut_end};
+use super::limits::{Refusal, Room};
 use super::story::Bounds;
-use super::{Rendered, Sign, Wording, markup};
+use super::words::number;
+use super::{Rendered, Sign, Wording, functions, markup};
 use crate::model::{ChannelKind, Language};
 
 /// One language on one platform.
@@ -25,33 +25,13 @@ pub(super) struct Draft {
     pub(super) data: Result<Context, String>,
 }
 
-/// A helper that writes its one parameter in the platform's markup.
-fn dressed(kind: ChannelKind, dress: fn(ChannelKind, &str) -> String) -> Box<dyn HelperDef + Send + Sync> {
-    Box::new(
-        move |helper: &Helper<'_>,
-              _: &Handlebars<'_>,
-              _: &Context,
-              _: &mut RenderContext<'_, '_>,
-              out: &mut dyn Output|
-              -> HelperResult {
-            let param = helper.param(0).filter(|param| !param.is_value_missing());
-            let param = param.ok_or(RenderErrorReason::ParamNotFoundForIndex("code or link", 0))?;
-            match param.value() {
-                serde_json::Value::String(text) => out.write(&dress(kind, text))?,
-                other => out.write(&dress(kind, &other.to_string()))?,
-            }
-            Ok(())
-        },
-    )
-}
-
 /// A story as the templates' data.
 pub(super) fn data(story: &impl Serialize) -> Result<Context, String> {
     Context::wraps(story).map_err(|error| error.to_string())
 }
 
 impl Book {
-    /// A book without templates, strict, with the platform's escaping and its helpers `code` and `link`.
+    /// A book without templates, strict, with the platform's escaping and what templates may call.
     pub(super) fn empty(language: Language, kind: ChannelKind) -> Book {
         let mut templates = Handlebars::new();
         templates.set_strict_mode(true);
@@ -59,51 +39,49 @@ impl Book {
         for refused in ["log", "raw", "lookup"] {
             templates.unregister_helper(refused);
         }
-        templates.register_helper("code", dressed(kind, markup::code));
-        templates.register_helper("link", dressed(kind, markup::link));
+        functions::register(&mut templates, language, kind);
         Book { language, kind, templates }
     }
 
-    /// The message: the template's text within ever tighter bounds until the platform takes it, else the plain text
-    /// with the template's error.
-    pub(super) fn dress(&self, wording: Wording, draft: impl Fn(&Bounds) -> Draft) -> Rendered {
+    /// The message: the template's text within ever tighter bounds until the platform takes it, then without its last
+    /// lines, else the plain text; the last two with what is wrong with the template.
+    pub(super) fn dress(&self, wording: Wording, room: Room, draft: impl Fn(&Bounds) -> Draft) -> Rendered {
         let [first, tighter @ ..] = &Bounds::ALL;
         let full = draft(first);
-        let (text, template_error) = match self.render(wording, &full) {
-            Ok(text) => (Some(text), None),
-            Err(Failure::Template(error)) => (None, Some(error)),
-            Err(Failure::Refused(error)) => {
-                let fitting = tighter.iter().find_map(|bounds| self.render(wording, &draft(bounds)).ok());
-                let error = fitting.is_none().then_some(error);
-                (fitting, error)
+        let mut made = self.render(wording, room, &full);
+        for bounds in tighter {
+            if let Err(Failure::Refused { .. }) = made {
+                made = self.render(wording, room, &draft(bounds));
+            }
+        }
+        let (text, template_error) = match made {
+            Ok(text) => (text, None),
+            Err(failure) => {
+                let error = self.describe(wording, &failure);
+                let text = self.cut(room, &failure).unwrap_or_else(|| self.instead(room, &full.plain, &error));
+                (text, Some(error))
             }
         };
-        let text = text.unwrap_or_else(|| {
-            let error = template_error.as_deref().unwrap_or_default();
-            self.instead(wording, &full.plain, error)
-        });
         let (plain, summary) = match self.kind {
             ChannelKind::Slack | ChannelKind::Wecom | ChannelKind::Telegram => {
                 (markup::defuse(&full.plain), markup::defuse(&full.summary))
             }
             ChannelKind::Webhook | ChannelKind::Console => (full.plain, full.summary),
         };
-        let plain = markup::fit_plain(self.kind, &plain, self.cut());
+        let plain = room.cut_plain(&plain, |missing| self.characters_cut(missing));
         Rendered { text, plain, sign: full.mark, summary, template_error }
     }
 
     /// The template's text, if the platform would take it.
-    pub(super) fn render(&self, wording: Wording, draft: &Draft) -> Result<String, Failure> {
-        let data = draft.data.as_ref().map_err(|error| Failure::Template(error.clone()))?;
-        let text = self
-            .templates
-            .render_with_context(wording.as_str(), data)
-            .map_err(|error| Failure::Template(self.describe(wording, &error)))?;
+    pub(super) fn render(&self, wording: Wording, room: Room, draft: &Draft) -> Result<String, Failure> {
+        let data = draft.data.as_ref().map_err(|error| Failure::Data(error.clone()))?;
+        let text = self.templates.render_with_context(wording.as_str(), data).map_err(Failure::Template)?;
         let text = text.replace('\r', "");
-        let text = text.trim_matches(['\n', ' ', '\t']);
-        markup::check(self.kind, text)
-            .map_err(|error| Failure::Refused(format!("{}: {}", self.file(wording), cut_end(&clean(&error), 160))))?;
-        Ok(text.to_owned())
+        let text = text.trim_matches(['\n', ' ', '\t']).to_owned();
+        match room.check(&text) {
+            Ok(()) => Ok(text),
+            Err(why) => Err(Failure::Refused { text, why }),
+        }
     }
 
     /// Where a template stands below the folder.
@@ -111,40 +89,53 @@ impl Book {
         format!("{}/{}/{}.hbs", self.language.as_str(), self.kind.as_str(), wording.as_str())
     }
 
-    fn describe(&self, wording: Wording, error: &RenderError) -> String {
-        let reason = cut_end(&clean(&error.reason().to_string()), 160);
-        match (error.line_no, error.column_no) {
-            (Some(line), Some(column)) => format!("{}:{line}:{column}: {reason}", self.file(wording)),
-            _ => format!("{}: {reason}", self.file(wording)),
+    /// A failure with its place: `en/slack/incident.hbs:2:1: …`.
+    fn describe(&self, wording: Wording, failure: &Failure) -> String {
+        let (line, column) = failure.place();
+        match line {
+            Some(line) => format!("{}:{line}:{}: {}", self.file(wording), column.unwrap_or(1), failure.reason()),
+            None => format!("{}: {}", self.file(wording), failure.reason()),
         }
+    }
+
+    /// A text that is too long without its last lines.
+    fn cut(&self, room: Room, failure: &Failure) -> Option<String> {
+        let Failure::Refused { text, why: Refusal::Long { .. } } = failure else { return None };
+        room.cut_lines(text, |missing| match self.language {
+            Language::En if missing == 1 => "… 1 line cut".to_owned(),
+            Language::En => format!("… {} lines cut", number(missing as u64)),
+            Language::Zh => format!("…… 已截断 {} 行", number(missing as u64)),
+        })
     }
 
     /// What is sent in a broken template's place, in valid markup: the plain facts and the error. Escaping makes a
     /// character at most six long, so the last, shortest try always fits.
-    fn instead(&self, wording: Wording, plain: &str, error: &str) -> String {
+    fn instead(&self, room: Room, plain: &str, error: &str) -> String {
         let word = match self.language {
             Language::En => "template error",
             Language::Zh => "模板错误",
         };
-        let error = if error.is_empty() { self.file(wording) } else { error.to_owned() };
-        let tail = format!("\n({word}: {})", cut_end(&error, 200));
+        // Set apart, so that the name of the file can be copied.
+        let tail = format!("\n{word}: {}", markup::code(self.kind, &cut_end(error, 200)));
         let plain = match self.kind {
             ChannelKind::Slack | ChannelKind::Wecom | ChannelKind::Telegram => markup::defuse(plain),
             ChannelKind::Webhook | ChannelKind::Console => plain.to_owned(),
         };
+        let length = plain.chars().count();
         let attempt = |most: usize| {
-            let cut = if plain.chars().count() > most { self.cut() } else { "" };
+            let cut = if length > most { self.characters_cut(length - most) } else { String::new() };
             let head: String = plain.chars().take(most).collect();
-            markup::escape(self.kind, &format!("{head}{cut}{tail}"))
+            format!("{}{tail}", markup::escape(self.kind, &format!("{head}{cut}")))
         };
-        let fitting = [2_000, 1_000].into_iter().map(attempt).find(|text| markup::check(self.kind, text).is_ok());
-        fitting.unwrap_or_else(|| attempt(240))
+        let fitting = [2_000, 1_000, 500].into_iter().map(attempt).find(|text| room.check(text).is_ok());
+        fitting.unwrap_or_else(|| attempt(160))
     }
 
-    fn cut(&self) -> &'static str {
+    fn characters_cut(&self, missing: usize) -> String {
+        let missing = number(missing as u64);
         match self.language {
-            Language::En => " … cut",
-            Language::Zh => " ……（已截断）",
+            Language::En => format!(" … {missing} characters cut"),
+            Language::Zh => format!(" ……（已截断 {missing} 字）"),
         }
     }
 }
@@ -152,8 +143,35 @@ impl Book {
 /// Why there is no text.
 #[derive(Debug)]
 pub(super) enum Failure {
+    /// The story is no data.
+    Data(String),
     /// The template itself fails.
-    Template(String),
+    Template(RenderError),
     /// The platform would refuse the result.
-    Refused(String),
+    Refused {
+        /// The result.
+        text: String,
+        /// Why.
+        why: Refusal,
+    },
+}
+
+impl Failure {
+    /// Line and column in the template, where it is known.
+    pub(super) fn place(&self) -> (Option<usize>, Option<usize>) {
+        match self {
+            Failure::Template(error) => (error.line_no, error.column_no),
+            Failure::Data(_) | Failure::Refused { .. } => (None, None),
+        }
+    }
+
+    /// What is wrong.
+    pub(super) fn reason(&self) -> String {
+        let reason = match self {
+            Failure::Data(error) => error.clone(),
+            Failure::Template(error) => error.reason().to_string(),
+            Failure::Refused { why, .. } => why.to_string(),
+        };
+        cut_end(&clean(&reason), 160)
+    }
 }

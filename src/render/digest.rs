@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::fault::Fault;
+use super::figures::Moment;
 use super::gathered::{Gathered, Standings};
 use super::phrase::Phrases;
 use super::story::{Bounds, Line, capped, listed};
@@ -22,10 +23,6 @@ pub(super) struct DigestStory {
     pub(super) color: &'static str,
     /// How many the first line is about: `312 streams`; `9 incidents` where not all of them are a stream's.
     pub(super) counted: String,
-    /// The number in it: those that are sick, or all once all are over.
-    pub(super) streams: String,
-    /// One alone: for the plural.
-    pub(super) single: bool,
     /// The domain they share; empty when there are several, or some lie in none.
     pub(super) domain: String,
     /// What they have, since when: `video late, since 12:03:10 (UTC+8)`.
@@ -36,8 +33,8 @@ pub(super) struct DigestStory {
     pub(super) recovered: String,
     pub(super) cause: String,
     pub(super) worst: Vec<Line>,
-    /// Those beyond the named; empty when there are none.
-    pub(super) more: String,
+    /// How many are not among the worst.
+    pub(super) more: u64,
     /// The domains, where there are several.
     pub(super) domains: Vec<String>,
     /// `+3`, where there are more domains than named.
@@ -46,8 +43,44 @@ pub(super) struct DigestStory {
     /// `+3`, where there are more rules than named.
     pub(super) more_rules: String,
     pub(super) codes: String,
+    pub(super) counts: Numbers,
+    /// The cloud's time of the first report: of what fires, else of all.
+    pub(super) since: Option<Moment>,
+    /// When the last of them was over; not known while any fires.
+    pub(super) until: Option<Moment>,
+    /// From `since` to `until`, or to now: ms.
+    pub(super) lasted: u64,
+    /// The time of sending.
+    pub(super) now: Moment,
+    /// The channel's distance from UTC: `UTC+8`.
+    pub(super) zone: String,
     #[serde(skip)]
     pub(super) mark: Sign,
+}
+
+/// How many there are and how they stand.
+#[derive(Debug, Serialize)]
+pub(super) struct Numbers {
+    /// What is counted: `streams`, or `incidents` where some are about something else.
+    pub(super) of: &'static str,
+    pub(super) total: u64,
+    pub(super) firing: u64,
+    pub(super) well: u64,
+    /// The push stopped: not well.
+    pub(super) ended: u64,
+    /// No longer watched.
+    pub(super) closed: u64,
+}
+
+impl Numbers {
+    fn of(gathered: &Gathered) -> Numbers {
+        let Standings { sick, well, ended, closed } = gathered.counted();
+        let of = match gathered.counts() {
+            Counts::Streams => "streams",
+            Counts::Incidents => "incidents",
+        };
+        Numbers { of, total: gathered.total(), firing: sick, well, ended, closed }
+    }
 }
 
 impl DigestStory {
@@ -71,6 +104,8 @@ impl DigestStory {
         let several = open.domains.names().filter(|_| open.domains.names().count() > 1).map(|name| short(name));
         let (domains, more_domains) = capped(several.collect(), 3);
         let (rules, more_rules) = capped(open.rules.names().map(|name| short(name)).collect(), bounds.lines);
+        let until = open.until.filter(|_| !firing);
+        let lasted = open.since.map(|since| until.unwrap_or(phrases.now).since(since));
         let headline = super::clean::clean(&headline(&phrases, gathered));
         DigestStory {
             sign: mark.as_str(),
@@ -80,8 +115,6 @@ impl DigestStory {
             ended: mark == Sign::Ended,
             color: mark.color(),
             counted: gathered.counts().words(streams, phrases.language),
-            streams: number(streams),
-            single: streams == 1,
             domain: domain.map(|domain| super::title::name(domain, bounds.name, &phrases)).unwrap_or_default(),
             headline: super::clean::cut_end(&headline, bounds.text),
             from: from.unwrap_or_default(),
@@ -91,12 +124,18 @@ impl DigestStory {
                 .map(|spread| spread_cause(spread, phrases.language).to_owned())
                 .unwrap_or_default(),
             worst: lines,
-            more: if more > 0 { number(more) } else { String::new() },
+            more,
             domains,
             more_domains: or_more(more_domains, open.domains.beyond(), &phrases),
             rules,
             more_rules: or_more(more_rules, open.rules.beyond(), &phrases),
             codes: codes(&phrases, gathered, bounds.lines.min(4)),
+            counts: Numbers::of(gathered),
+            since: open.since.map(|at| Moment::of(at, &phrases)),
+            until: until.map(|at| Moment::of(at, &phrases)),
+            lasted: lasted.and_then(|lasted| u64::try_from(lasted.as_millis()).ok()).unwrap_or_default(),
+            now: Moment::of(phrases.now, &phrases),
+            zone: super::words::offset(phrases.now, phrases.zone),
             mark,
         }
     }
@@ -188,15 +227,20 @@ fn headline(phrases: &Phrases<'_>, gathered: &Gathered) -> String {
 
 /// What is wrong with most of them; with how many, where it is not the same with all.
 fn names(phrases: &Phrases<'_>, gathered: &Gathered) -> String {
-    let open = gathered.open();
-    let mut faults: Vec<(Fault, u64)> = open.faults.counts().map(|(fault, count)| (*fault, count)).collect();
-    faults.sort_by_key(|(fault, count)| (std::cmp::Reverse((*count, fault.severity(phrases))), *fault));
-    let same = faults.iter().all(|(_, count)| *count == open.number);
+    let faults = faults(phrases, gathered);
+    let same = faults.iter().all(|(_, count)| *count == gathered.open().number);
     let name = |(fault, count): &(Fault, u64)| match same || !gathered.one_each() {
         true => fault.name(phrases),
         false => format!("{}{}", fault.name(phrases), phrases.aside(&number(*count))),
     };
     phrases.join(&faults.iter().map(name).collect::<Vec<_>>())
+}
+
+/// What is wrong, the most frequent first.
+fn faults(phrases: &Phrases<'_>, gathered: &Gathered) -> Vec<(Fault, u64)> {
+    let mut faults: Vec<(Fault, u64)> = gathered.open().faults.counts().map(|(fault, count)| (*fault, count)).collect();
+    faults.sort_by_key(|(fault, count)| (std::cmp::Reverse((*count, fault.severity(phrases))), *fault));
+    faults
 }
 
 /// How those that are over ended: `well again`; `over (9,000 well again, 1,000 ended)`.
@@ -244,6 +288,6 @@ fn or_more(more: String, beyond: u64, phrases: &Phrases<'_>) -> String {
 }
 
 fn codes(phrases: &Phrases<'_>, gathered: &Gathered, most: usize) -> String {
-    let codes = gathered.open().faults.names().filter_map(|fault| fault.code(phrases));
+    let codes = faults(phrases, gathered).into_iter().filter_map(|(fault, _)| fault.code(phrases));
     listed(codes.collect(), most, phrases.pick(", ", "、"))
 }

@@ -5,10 +5,10 @@
 use serde_json::{Value, json};
 
 use super::clean::cut_end;
+use super::figures::{Moment, unit};
 use super::phrase::Phrases;
 use super::story::{Bounds, Story};
-use super::{DigestView, Notice, View, words};
-use crate::model::catalogue::Unit;
+use super::{DigestView, Notice, View};
 use crate::model::{Catalogue, EventKind, Incident, Key, Labels, Scope, StreamName, Timestamp, Trouble};
 
 /// A group's facts.
@@ -64,8 +64,8 @@ pub fn digest_facts(view: &DigestView<'_>) -> Value {
         "well": counted.well,
         "ended": counted.ended,
         "closed": counted.closed,
-        "since": open.since.map(|at| time(at, &phrases)),
-        "until": open.until.filter(|_| gathered.is_over()).map(|at| time(at, &phrases)),
+        "since": open.since.map(|at| Moment::of(at, &phrases)),
+        "until": open.until.filter(|_| gathered.is_over()).map(|at| Moment::of(at, &phrases)),
         "domain": open.domain(),
         "from": open.origin(),
         "recovered": story.recovered,
@@ -90,7 +90,7 @@ pub fn notice_facts(channel: &crate::model::Channel, notice: &Notice, now: Times
 }
 
 fn incident(incident: &Incident, phrases: &Phrases<'_>) -> Value {
-    let time = |at: Timestamp| time(at, phrases);
+    let time = |at: Timestamp| Moment::of(at, phrases);
     json!({
         "id": incident.id.0,
         "rule": &*incident.rule,
@@ -124,10 +124,6 @@ fn incident(incident: &Incident, phrases: &Phrases<'_>) -> Value {
     })
 }
 
-fn time(at: Timestamp, phrases: &Phrases<'_>) -> Value {
-    json!({ "ms": at.0, "local": words::rfc3339(at, phrases.zone) })
-}
-
 /// An operator's own names and values, as they are but for their length.
 fn named(labels: &Labels) -> Value {
     const MOST: usize = 32;
@@ -138,12 +134,7 @@ fn named(labels: &Labels) -> Value {
 }
 
 fn trouble(trouble: &Trouble, phrases: &Phrases<'_>) -> Value {
-    let unit = Catalogue::unit(trouble.kind).map(|unit| match unit {
-        Unit::Milliseconds => "ms",
-        Unit::Seconds => "s",
-        Unit::Fps => "fps",
-        Unit::Bytes => "bytes",
-    });
+    let unit = Catalogue::unit(trouble.kind).map(unit);
     json!({
         "type": trouble.kind.0,
         "name": trouble.kind.to_string(),

@@ -1,15 +1,33 @@
-//! Finds in a parsed template what rendering on trial would miss: misspelt names under `if`, unescaped output, and
-//! constructs that are not safe here.
+//! Finds in a parsed template what rendering on trial would miss: misspelt names under `if`, unescaped output, times and
+//! lists printed bare, and constructs that are not safe here.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use handlebars::template::{BlockParam, HelperTemplate, Parameter, TemplateElement};
 use handlebars::{Path, PathSeg, Template};
 use serde_json::Value;
 
-/// Helpers that a template may use.
-const HELPERS: [&str; 16] =
-    ["if", "unless", "each", "with", "code", "link", "eq", "ne", "gt", "gte", "lt", "lte", "and", "or", "not", "len"];
+/// What a template may call besides [`super::functions::NAMES`].
+pub(super) const CONDITIONS: [&str; 14] =
+    ["if", "unless", "each", "with", "eq", "ne", "gt", "gte", "lt", "lte", "and", "or", "not", "len"];
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Shape {
+    /// Never known in the samples.
+    Unknown,
+    /// A time, for `time`.
+    Time,
+    /// Several figures, or a time.
+    Fields,
+    /// A list.
+    List,
+    /// What can be printed.
+    Value,
+}
+
+/// The names in the data of a template, with what each stands for; of several, what can be printed.
+pub(super) type Names = BTreeMap<String, Shape>;
 
 /// A mistake and where it stands, counted from 1.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,17 +38,25 @@ pub(super) struct Mistake {
 }
 
 /// Every name that occurs in the data, at any depth.
-pub(super) fn names(data: &Value) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    collect(data, &mut names);
+pub(super) fn names<'d>(data: impl Iterator<Item = &'d Value>) -> Names {
+    let mut names = BTreeMap::new();
+    data.for_each(|data| collect(data, &mut names));
     names
 }
 
-fn collect(data: &Value, names: &mut BTreeSet<String>) {
+fn collect(data: &Value, names: &mut Names) {
     match data {
         Value::Object(fields) => {
             for (name, value) in fields {
-                names.insert(name.clone());
+                let shape = match value {
+                    Value::Object(fields) if fields.contains_key("local") => Shape::Time,
+                    Value::Object(_) => Shape::Fields,
+                    Value::Array(_) => Shape::List,
+                    Value::Null => Shape::Unknown,
+                    Value::Bool(_) | Value::Number(_) | Value::String(_) => Shape::Value,
+                };
+                let known = names.entry(name.clone()).or_insert(shape);
+                *known = shape.max(*known);
                 collect(value, names);
             }
         }
@@ -40,14 +66,14 @@ fn collect(data: &Value, names: &mut BTreeSet<String>) {
 }
 
 /// What is wrong with a template whose data has these names.
-pub(super) fn lint(template: &Template, names: &BTreeSet<String>) -> Vec<Mistake> {
+pub(super) fn lint(template: &Template, names: &Names) -> Vec<Mistake> {
     let mut linter = Linter { names: names.clone(), at: (1, 1), mistakes: Vec::new() };
     linter.template(template);
     linter.mistakes
 }
 
 struct Linter {
-    names: BTreeSet<String>,
+    names: Names,
     at: (usize, usize),
     mistakes: Vec<Mistake>,
 }
@@ -85,6 +111,7 @@ impl Linter {
         let bare = expression.params.is_empty() && expression.hash.is_empty() && !expression.block;
         if bare {
             self.parameter(&expression.name);
+            self.printed(&expression.name);
         } else {
             self.helper(&expression.name);
         }
@@ -94,7 +121,7 @@ impl Linter {
                 BlockParam::Pair((first, second)) => vec![first, second],
                 _ => Vec::new(),
             };
-            self.names.extend(names.into_iter().filter_map(text));
+            self.names.extend(names.into_iter().filter_map(text).map(|name| (name, Shape::Value)));
         }
         for parameter in expression.params.iter().chain(expression.hash.values()) {
             self.parameter(parameter);
@@ -108,9 +135,11 @@ impl Linter {
 
     fn helper(&mut self, name: &Parameter) {
         let Some(name) = text(name) else { return self.say("a helper's name is expected".to_owned()) };
-        if !HELPERS.contains(&name.as_str()) {
-            let near = nearest(&name, HELPERS.iter().copied());
-            self.say(format!("unknown helper `{name}`{near}; there are {}", HELPERS.join(", ")));
+        let known = || CONDITIONS.into_iter().chain(super::functions::NAMES);
+        if !known().any(|known| known == name) {
+            let near = nearest(&name, known());
+            let all: Vec<&str> = known().collect();
+            self.say(format!("unknown helper `{name}`{near}; there are {}", all.join(", ")));
         }
     }
 
@@ -140,10 +169,30 @@ impl Linter {
         }
     }
 
+    /// What is printed bare must be text.
+    fn printed(&mut self, name: &Parameter) {
+        let last = match name {
+            Parameter::Path(Path::Relative((segments, _))) => match segments.last() {
+                Some(PathSeg::Named(name)) => name.as_str(),
+                _ => return,
+            },
+            Parameter::Name(name) => name.as_str(),
+            _ => return,
+        };
+        match self.names.get(last) {
+            Some(Shape::Time) => self.say(format!("`{last}` is a time: print it with {{{{time {last}}}}}")),
+            Some(Shape::List) => self.say(format!("`{last}` is a list: go through it with {{{{#each {last}}}}}")),
+            Some(Shape::Fields) => {
+                self.say(format!("`{last}` has fields: print one of them, like {{{{{last}.total}}}}"))
+            }
+            Some(Shape::Value | Shape::Unknown) | None => {}
+        }
+    }
+
     fn name(&mut self, name: &str) {
-        let known = name == "this" || name.parse::<usize>().is_ok() || self.names.contains(name);
+        let known = name == "this" || name.parse::<usize>().is_ok() || self.names.contains_key(name);
         if !known {
-            let near = nearest(name, self.names.iter().map(String::as_str));
+            let near = nearest(name, self.names.keys().map(String::as_str));
             self.say(format!("unknown field `{name}`{near}"));
         }
     }
@@ -173,7 +222,11 @@ mod tests {
     use super::*;
 
     fn mistakes(template: &str) -> Vec<String> {
-        let names = names(&json!({ "stream": "", "lines": [{ "id": 1 }], "several": true }));
+        let data = json!({
+            "stream": "", "lines": [{ "id": 1 }], "several": true, "since": { "ms": 1, "local": null }, "rest": null,
+            "counts": { "total": 3 },
+        });
+        let names = names([&json!({ "since": null, "rest": "x" }), &data].into_iter());
         let template = Template::compile(template).unwrap();
         let found = lint(&template, &names);
         found.into_iter().map(|mistake| format!("{}:{} {}", mistake.line, mistake.column, mistake.message)).collect()
@@ -186,6 +239,7 @@ mod tests {
             "{{#if several}}{{#each lines}}{{id}}{{@index}}{{#unless @last}},{{/unless}}{{/each}}{{else}}x{{/if}}",
             "{{#each lines as |line|}}{{line.id}}{{../stream}}{{this.id}}{{lines.0.id}}{{/each}}",
             "{{#if (eq stream \"a\")}}x{{/if}}{{! comment }}",
+            "{{time since}} {{since.local}} {{counts.total}} {{rest}} {{len lines}} {{code (short stream 9)}}",
         ] {
             assert_eq!(mistakes(good), Vec::<String>::new(), "{good}");
         }
@@ -197,6 +251,13 @@ mod tests {
         assert_eq!(mistakes("{{#each lines}}{{#unless idd}}{{/unless}}{{/each}}").len(), 1);
         assert!(mistakes("{{cod stream}}")[0].contains("did you mean `code`"));
         assert_eq!(mistakes("{{#if (eq strm 1)}}{{/if}}").len(), 1);
+    }
+
+    #[test]
+    fn what_has_no_text_is_not_printed_bare() {
+        assert_eq!(mistakes("{{since}}"), ["1:1 `since` is a time: print it with {{time since}}"]);
+        assert_eq!(mistakes("{{lines}}"), ["1:1 `lines` is a list: go through it with {{#each lines}}"]);
+        assert_eq!(mistakes("{{counts}}"), ["1:1 `counts` has fields: print one of them, like {{counts.total}}"]);
     }
 
     #[test]

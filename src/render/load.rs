@@ -1,6 +1,5 @@
 //! Templates from the binary and from an operator's folder: parsed, linted and rendered on trial before use.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use handlebars::{Context, Template};
 
 use super::book::{Book, Draft, Failure};
 use super::digest::DigestStory;
+use super::limits::Room;
 use super::notice::NoticeStory;
 use super::story::{Bounds, Story};
 use super::{DigestView, Renderer, View, Wording, book, lint, place, sample};
@@ -128,32 +128,20 @@ fn own(renderer: &mut Renderer, folder: &Path, path: &Path) -> Result<(), Vec<Te
 /// Renders a template with ordinary and hostile stories; each must come out as the platform takes it within some
 /// bounds.
 fn try_out(book: &Book, wording: Wording, trials: &[Vec<Draft>], path: &Path) -> Result<(), Vec<TemplateProblem>> {
+    let room = Room::usual(book.kind);
     for trial in trials {
-        let mut refused = None;
-        let fits = trial.iter().any(|draft| match book.render(wording, draft) {
-            Ok(_) => true,
-            Err(failure) => {
-                refused.get_or_insert(failure);
-                false
-            }
-        });
-        if fits {
+        let mut failures = trial.iter().filter_map(|draft| book.render(wording, room, draft).err());
+        let Some(first) = failures.next() else { continue };
+        // The first bounds are the widest: that it fits within others is enough.
+        if matches!(first, Failure::Refused { .. }) && failures.count() + 1 < trial.len() {
             continue;
         }
-        let message = match refused {
-            Some(Failure::Refused(error)) => format!("the platform would refuse the message: {error}"),
-            Some(Failure::Template(error)) => error,
-            None => "no message".to_owned(),
+        let (line, column) = first.place();
+        let message = match first {
+            Failure::Refused { .. } => format!("the platform would refuse the message: {}", first.reason()),
+            Failure::Template(_) | Failure::Data(_) => first.reason(),
         };
-        // The error names `LANG/KIND/NAME.hbs:LINE:COLUMN: `; the place goes into the fields instead.
-        let own = book.file(wording);
-        let rest = message.split_once(&own).map_or(message.as_str(), |(_, rest)| rest);
-        let mut parts = rest.trim_start_matches(':').splitn(3, ':');
-        let numbers = (parts.next().and_then(|n| n.parse().ok()), parts.next().and_then(|n| n.parse().ok()));
-        let (line, column, message) = match numbers {
-            (Some(line), Some(column)) => (line, column, parts.next().unwrap_or_default().trim().to_owned()),
-            _ => (1, 1, message.replace(&format!("{own}: "), "")),
-        };
+        let (line, column) = (line.unwrap_or(1), column.unwrap_or(1));
         return Err(vec![TemplateProblem { file: path.to_owned(), line, column, message }]);
     }
     Ok(())
@@ -190,13 +178,13 @@ fn problem(file: &Path, message: String) -> TemplateProblem {
     TemplateProblem { file: file.to_owned(), line: 1, column: 1, message }
 }
 
-fn names(trials: &[Vec<Draft>]) -> BTreeSet<String> {
+fn names(trials: &[Vec<Draft>]) -> lint::Names {
     let data = trials.iter().flatten().filter_map(|draft| draft.data.as_ref().ok());
-    data.flat_map(|context: &Context| lint::names(context.data())).collect()
+    lint::names(data.map(Context::data))
 }
 
 /// The sample stories of a template, each within all bounds.
-fn trials(book: &Book, wording: Wording) -> Vec<Vec<Draft>> {
+pub(super) fn trials(book: &Book, wording: Wording) -> Vec<Vec<Draft>> {
     let channel = sample::channel(book.kind, book.language);
     let catalogue = Catalogue::default();
     let now = sample::NOW;

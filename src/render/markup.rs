@@ -1,26 +1,20 @@
-//! Each platform's markup: how data is escaped, how a name is set apart, what is valid, how much fits.
+//! Data in each platform's markup: made inert in running text, set apart as a name, or made a link. Pure.
 
 use crate::model::ChannelKind;
 
-/// Slack refuses a section above 3,000 characters; some room for what delivery puts around the text.
-const SLACK_MOST: usize = 2_900;
-/// Telegram counts code points after parsing; counted before parsing this is on the safe side.
-const TELEGRAM_MOST: usize = 4_096;
-/// WeCom counts UTF-8 bytes.
-const WECOM_MOST: usize = 4_096;
 /// A longer address is shown as text, not as a link; some platforms need it twice.
 const LONGEST_LINK: usize = 300;
-/// Our own bound where the platform names none, in characters.
-const OTHER_MOST: usize = 8_000;
 
-/// Data made inert for running text of a platform.
+/// Nothing to be seen; keeps characters apart that would act together.
+const APART: char = '\u{200b}';
+
+/// Data made inert for running text of a platform: no markup, no mention, no command, no link.
 #[must_use]
 pub fn escape(kind: ChannelKind, text: &str) -> String {
     match kind {
-        ChannelKind::Slack => slack_text(text),
-        // An @name in running text calls whoever has that name.
-        ChannelKind::Telegram => telegram(text).replace('@', "@\u{200b}"),
-        ChannelKind::Wecom => text
+        ChannelKind::Slack => slack_text(&idle(text)),
+        ChannelKind::Telegram => telegram(&idle(text)),
+        ChannelKind::Wecom => idle(text)
             .chars()
             .map(|c| match c {
                 '*' => '＊',
@@ -34,9 +28,12 @@ pub fn escape(kind: ChannelKind, text: &str) -> String {
 }
 
 /// A name or other foreign text, set apart so that it can't pass for our own words: a code span where the platform
-/// has one, else quotes unless it is a plain word.
+/// has one, else quotes unless it is a plain word. Nothing stays nothing.
 #[must_use]
 pub fn code(kind: ChannelKind, text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
     match kind {
         ChannelKind::Slack => {
             format!("`{}`", text.replace('`', "ˋ").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
@@ -47,18 +44,27 @@ pub fn code(kind: ChannelKind, text: &str) -> String {
     }
 }
 
-/// A link to a web address that shows the address. Whatever is no web address becomes [`code`].
+/// A link to a web address under a name of its own; without one it shows the address. Whatever is no web address
+/// becomes [`code`].
 #[must_use]
-pub fn link(kind: ChannelKind, address: &str) -> String {
+pub fn link(kind: ChannelKind, address: &str, name: Option<&str>) -> String {
     let Some(address) = web_address(address) else { return code(kind, address) };
+    let name = name.filter(|name| !name.trim().is_empty());
+    let shown = name.map(|name| escape(kind, name));
     match kind {
-        ChannelKind::Slack => format!("<{}>", address.replace('&', "&amp;")),
+        ChannelKind::Slack => match shown {
+            Some(name) => format!("<{}|{}>", address.replace('&', "&amp;"), name.replace('|', "¦")),
+            None => format!("<{}>", address.replace('&', "&amp;")),
+        },
         ChannelKind::Telegram => {
             let address = telegram(&address);
-            format!("<a href=\"{address}\">{address}</a>")
+            format!("<a href=\"{address}\">{}</a>", shown.as_deref().unwrap_or(&address))
         }
-        ChannelKind::Wecom => format!("[{address}]({address})"),
-        ChannelKind::Webhook | ChannelKind::Console => address,
+        ChannelKind::Wecom => format!("[{}]({address})", shown.as_deref().unwrap_or(&address)),
+        ChannelKind::Webhook | ChannelKind::Console => match shown {
+            Some(name) => format!("{name}: {address}"),
+            None => address,
+        },
     }
 }
 
@@ -101,50 +107,47 @@ pub fn quote(text: &str) -> String {
 /// Plain text that no platform takes for markup, mention or link, whichever way it is sent.
 #[must_use]
 pub fn defuse(text: &str) -> String {
-    let text = text.replace("://", ":／／");
+    let text = idle(&text.replace("://", ":／／"));
     text.chars().map(|c| if c == '@' { '＠' } else { look_alike(c) }).collect()
 }
 
-/// Whether the platform would take this text: its length, and markup that it can parse.
-///
-/// # Errors
-/// Says in English what is wrong.
-pub fn check(kind: ChannelKind, text: &str) -> Result<(), String> {
-    if text.trim().is_empty() {
-        return Err("the message is empty".to_owned());
-    }
-    let (size, most, unit) = match kind {
-        ChannelKind::Slack => (text.encode_utf16().count(), SLACK_MOST, "characters"),
-        ChannelKind::Telegram => (text.chars().count(), TELEGRAM_MOST, "characters"),
-        ChannelKind::Wecom => (text.len(), WECOM_MOST, "bytes"),
-        ChannelKind::Webhook | ChannelKind::Console => (text.chars().count(), OTHER_MOST, "characters"),
-    };
-    if size > most {
-        return Err(format!("{size} {unit}, and {} takes {most}", kind.as_str()));
-    }
-    match kind {
-        ChannelKind::Telegram => check_html(text),
-        ChannelKind::Slack => check_mrkdwn(text),
-        ChannelKind::Wecom | ChannelKind::Webhook | ChannelKind::Console => Ok(()),
-    }
-}
-
-/// The longest beginning of `text` that fits the platform with `tail` after it, then `tail`.
-#[must_use]
-pub fn fit_plain(kind: ChannelKind, text: &str, tail: &str) -> String {
-    let fits = |text: &str| match kind {
-        ChannelKind::Slack => text.encode_utf16().count() <= SLACK_MOST,
-        ChannelKind::Telegram => text.chars().count() <= TELEGRAM_MOST,
-        ChannelKind::Wecom => text.len() <= WECOM_MOST / 2,
-        ChannelKind::Webhook | ChannelKind::Console => text.chars().count() <= OTHER_MOST,
-    };
-    if fits(text) {
+/// Keeps apart what chats would make something of by themselves: mentions, web and mail addresses, hashtags, bot
+/// commands. `#12` and `3.0 s` are none of these and stay as they are.
+fn idle(text: &str) -> String {
+    if !text.contains(['@', '/', '#', '$', '.']) {
         return text.to_owned();
     }
-    let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-    let kept = ends.partition_point(|end| fits(&format!("{}{tail}", &text[..*end])));
-    let end = kept.checked_sub(1).and_then(|last| ends.get(last)).copied().unwrap_or(0);
-    format!("{}{tail}", &text[..end])
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len() + 8);
+    for (at, c) in chars.iter().enumerate() {
+        out.push(*c);
+        let before = at.checked_sub(1).and_then(|before| chars.get(before)).copied().unwrap_or(' ');
+        let after = &chars[at + 1..];
+        let next = after.first().copied().unwrap_or(' ');
+        let acts = match c {
+            '@' => true,
+            ':' => after.starts_with(&['/', '/']),
+            '/' => !before.is_alphanumeric() && next.is_alphanumeric(),
+            '#' => after.iter().take_while(|c| c.is_alphanumeric()).any(|c| !c.is_ascii_digit()),
+            '$' => next.is_alphabetic(),
+            '.' => {
+                before.is_alphanumeric() && next.is_alphanumeric() && (next.is_alphabetic() || in_address(&chars, at))
+            }
+            _ => false,
+        };
+        if acts {
+            out.push(APART);
+        }
+    }
+    out
+}
+
+/// Whether a dot between digits is one of several: a version, an IP address, which chats take for a link.
+fn in_address(chars: &[char], dot: usize) -> bool {
+    let number = |c: &&char| c.is_ascii_digit() || **c == '.';
+    let before = chars[..dot].iter().rev().take_while(number).filter(|c| **c == '.').count();
+    let after = chars[dot + 1..].iter().take_while(number).filter(|c| **c == '.').count();
+    before + after > 0
 }
 
 /// `&`, `<` and `>` as Slack wants them, and a zero-width space before a character that would begin or end
@@ -162,7 +165,7 @@ fn slack_text(text: &str) -> String {
             '*' | '_' | '~' => {
                 let inside = before.is_alphanumeric() && rest.peek().is_some_and(|next| next.is_alphanumeric());
                 if !inside {
-                    out.push('\u{200b}');
+                    out.push(APART);
                 }
                 out.push(c);
             }
@@ -189,76 +192,6 @@ fn look_alike(c: char) -> char {
     }
 }
 
-/// Telegram's HTML: known tags only, properly nested, and no stray `<` or unknown entity.
-fn check_html(text: &str) -> Result<(), String> {
-    const TAGS: [&str; 16] = [
-        "b",
-        "strong",
-        "i",
-        "em",
-        "u",
-        "ins",
-        "s",
-        "strike",
-        "del",
-        "code",
-        "pre",
-        "a",
-        "tg-spoiler",
-        "blockquote",
-        "tg-emoji",
-        "span",
-    ];
-    let mut open: Vec<&str> = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(['<', '&']) {
-        let special = &rest[at..];
-        if special.starts_with('&') {
-            let end = special.find(';').filter(|end| *end <= 10).ok_or("a bare & (write &amp;)")?;
-            let name = &special[1..end];
-            let known = matches!(name, "lt" | "gt" | "amp" | "quot") || name.starts_with('#');
-            if !known {
-                return Err(format!("Telegram does not know the entity &{name};"));
-            }
-            rest = &special[end..];
-            continue;
-        }
-        let end = special.find('>').ok_or("a bare < (write &lt;)")?;
-        let tag = &special[1..end];
-        match tag.strip_prefix('/') {
-            Some(name) => {
-                if open.pop() != Some(name.trim()) {
-                    return Err(format!("</{name}> closes what is not open"));
-                }
-            }
-            None => {
-                let name = tag.split([' ', '\n']).next().unwrap_or_default();
-                if !TAGS.contains(&name) {
-                    return Err(format!("Telegram does not know the tag <{name}>"));
-                }
-                open.push(name);
-            }
-        }
-        rest = &special[end..];
-    }
-    match open.last() {
-        Some(name) => Err(format!("<{name}> is not closed")),
-        None => Ok(()),
-    }
-}
-
-/// Slack's mrkdwn: the only `<` of ours are links and dates; data has none.
-fn check_mrkdwn(text: &str) -> Result<(), String> {
-    for (at, _) in text.match_indices('<') {
-        let link = &text[at + 1..];
-        let known = ["http://", "https://", "mailto:", "!date^"].iter().any(|start| link.starts_with(start));
-        if !known || !link.contains('>') {
-            return Err("a < that begins neither a link nor a date (write &lt;)".to_owned());
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,29 +200,56 @@ mod tests {
     fn data_stays_data_on_every_platform() {
         let evil = "<!channel> & `x` *b* <@U1>";
         assert_eq!(code(ChannelKind::Slack, evil), "`&lt;!channel&gt; &amp; ˋxˋ *b* &lt;@U1&gt;`");
-        assert_eq!(escape(ChannelKind::Slack, evil), "&lt;!channel&gt; &amp; ˋxˋ \u{200b}*b\u{200b}* &lt;@U1&gt;");
+        assert_eq!(
+            escape(ChannelKind::Slack, evil),
+            "&lt;!channel&gt; &amp; ˋxˋ \u{200b}*b\u{200b}* &lt;@\u{200b}U1&gt;"
+        );
         assert_eq!(escape(ChannelKind::Slack, "aac_adtstoasc"), "aac_adtstoasc");
         assert_eq!(escape(ChannelKind::Telegram, "a<b>\"'&"), "a&lt;b&gt;&quot;'&amp;");
-        assert_eq!(escape(ChannelKind::Telegram, "@all ops@example.com"), "@\u{200b}all ops@\u{200b}example.com");
+        assert_eq!(
+            escape(ChannelKind::Telegram, "@all ops@example.com"),
+            "@\u{200b}all ops@\u{200b}example.\u{200b}com"
+        );
         assert_eq!(code(ChannelKind::Telegram, "a<b"), "<code>a&lt;b</code>");
         assert_eq!(code(ChannelKind::Wecom, "<@all>`&lt;"), "`＜@all＞ˋ＆lt;`");
         assert_eq!(escape(ChannelKind::Wecom, "[t](u) **b**"), "［t］(u) ＊＊b＊＊");
-        assert_eq!(defuse("@all <!here> http://evil.example"), "＠all ＜!here＞ http:／／evil.example");
+        assert_eq!(defuse("@all <!here> http://evil.example"), "＠\u{200b}all ＜!here＞ http:／／evil.\u{200b}example");
+    }
+
+    #[test]
+    fn what_chats_would_act_on_by_themselves_is_kept_apart() {
+        for (acts, idle_) in [
+            ("http://a b", "http:|//|a b"),
+            ("/mute x", "/|mute x"),
+            ("x/y //z", "x/y //|z"),
+            ("#evil #流 #12 #12a", "#|evil #|流 #12 #|12a"),
+            ("$USD $5", "$|USD $5"),
+            ("evil.example 203.0.113.7 3.0 s e.g. x.", "evil.|example 203.|0.|113.|7 3.0 s e.|g. x."),
+            ("a@b.de", "a@|b.|de"),
+        ] {
+            assert_eq!(idle(acts).replace(APART, "|"), idle_);
+        }
     }
 
     #[test]
     fn a_link_shows_where_it_leads_and_nothing_breaks_out_of_it() {
         let runbook = "https://wiki.example.com/run_book?a=1&b=<x>|y";
         let safe = "https://wiki.example.com/run_book?a=1&b=%3Cx%3E%7Cy";
-        assert_eq!(link(ChannelKind::Console, runbook), safe);
+        assert_eq!(link(ChannelKind::Console, runbook, None), safe);
         let escaped = safe.replace('&', "&amp;");
-        assert_eq!(link(ChannelKind::Slack, runbook), format!("<{escaped}>"));
-        assert_eq!(link(ChannelKind::Telegram, runbook), format!("<a href=\"{escaped}\">{escaped}</a>"));
-        let wecom = link(ChannelKind::Wecom, "https://h.example/a)[b](c`*\"");
+        assert_eq!(link(ChannelKind::Slack, runbook, None), format!("<{escaped}>"));
+        assert_eq!(link(ChannelKind::Telegram, runbook, None), format!("<a href=\"{escaped}\">{escaped}</a>"));
+        let wecom = link(ChannelKind::Wecom, "https://h.example/a)[b](c`*\"", None);
         let address = "https://h.example/a%29%5Bb%5D%28c%60%2A%22";
         assert_eq!(wecom, format!("[{address}]({address})"));
         assert_eq!(web_address("HTTPS://h.example/手册").unwrap(), "https://h.example/%E6%89%8B%E5%86%8C");
         let long = format!("https://h.example/{}", "流".repeat(60));
+        let named = |kind| link(kind, "https://h.example/x", Some("Run|book ]>*"));
+        assert_eq!(named(ChannelKind::Slack), "<https://h.example/x|Run¦book ]&gt;\u{200b}*>");
+        assert_eq!(named(ChannelKind::Telegram), "<a href=\"https://h.example/x\">Run|book ]&gt;*</a>");
+        assert_eq!(named(ChannelKind::Wecom), "[Run|book ］＞＊](https://h.example/x)");
+        assert_eq!(named(ChannelKind::Console), "Run|book ]>*: https://h.example/x");
+        assert_eq!(code(ChannelKind::Slack, ""), "", "an empty pair of marks would join with the next");
         for bad in [
             "javascript:alert(1)",
             "ftp://h.example",
@@ -300,7 +260,7 @@ mod tests {
             &long,
         ] {
             assert_eq!(web_address(bad), None, "{bad}");
-            assert_eq!(link(ChannelKind::Slack, bad), code(ChannelKind::Slack, bad), "{bad}");
+            assert_eq!(link(ChannelKind::Slack, bad, None), code(ChannelKind::Slack, bad), "{bad}");
         }
     }
 
@@ -310,30 +270,5 @@ mod tests {
         assert_eq!(quote("cam1 — well again"), "“cam1 — well again”");
         assert_eq!(quote("x” — “y\""), "“x' — 'y'”");
         assert_eq!(quote(""), "“”");
-    }
-
-    #[test]
-    fn broken_markup_is_known_before_the_platform_says_so() {
-        let telegram = |text| check(ChannelKind::Telegram, text).is_ok();
-        assert!(telegram("<b>a <code>x</code></b> &lt; &#39;"));
-        for bad in ["<b>a", "a</b>", "<b><i>x</b></i>", "<br>", "a < b", "a & b", "&apos;", "&copy;", "  \n"] {
-            assert!(!telegram(bad), "{bad}");
-        }
-        assert!(check(ChannelKind::Slack, "*a* <https://x.example|y>").is_ok());
-        assert!(check(ChannelKind::Slack, "<!channel>").is_err());
-        assert!(check(ChannelKind::Slack, &"a".repeat(2_901)).is_err());
-        assert!(check(ChannelKind::Slack, &"😀".repeat(1_451)).is_err());
-        assert!(check(ChannelKind::Telegram, &"😀".repeat(4_096)).is_ok());
-        assert!(check(ChannelKind::Wecom, &"流".repeat(1_366)).is_err());
-    }
-
-    #[test]
-    fn the_last_resort_is_cut_at_a_character_and_says_so() {
-        for kind in ChannelKind::ALL {
-            let cut = fit_plain(kind, &"流😀".repeat(9_000), " … cut");
-            assert!(check(kind, &cut).is_ok());
-            assert!(cut.ends_with(" … cut") && cut.len() > 1_000, "{}", cut.len());
-            assert_eq!(fit_plain(kind, "short", " … cut"), "short");
-        }
     }
 }

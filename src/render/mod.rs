@@ -15,6 +15,11 @@ pub mod clean;
 
 pub mod markup;
 
+pub mod html;
+
+pub mod limits;
+use limits::Room;
+
 pub mod words;
 
 mod phrase;
@@ -26,6 +31,8 @@ mod own;
 mod story;
 
 mod fault;
+
+mod figures;
 
 mod gathered;
 pub use gathered::Gathered;
@@ -39,6 +46,8 @@ mod plain;
 
 mod facts;
 pub use facts::{digest_facts, facts, notice_facts};
+
+mod functions;
 
 mod book;
 
@@ -233,7 +242,7 @@ impl Renderer {
     /// A message about pushwatch itself.
     #[must_use]
     pub fn notice(&self, channel: &Channel, notice: &Notice, now: Timestamp) -> Rendered {
-        self.book(channel).dress(Wording::Notice, |bounds| {
+        self.book(channel).dress(Wording::Notice, Room::of(channel), |bounds| {
             let story = notice::NoticeStory::of(notice, channel.language, &channel.timezone, now, bounds);
             let (plain, summary) = (plain::notice(&story), story.summary());
             book::Draft { mark: story.mark, plain, summary, data: book::data(&story) }
@@ -242,7 +251,7 @@ impl Renderer {
 
     fn gathered(&self, wording: Wording, view: &DigestView<'_>) -> Rendered {
         let language = view.channel.language;
-        self.book(view.channel).dress(wording, |bounds| {
+        self.book(view.channel).dress(wording, Room::of(view.channel), |bounds| {
             let story = digest::DigestStory::of(view, bounds);
             let plain = match wording {
                 Wording::DigestNote => plain::digest_note(&story, language),
@@ -255,7 +264,7 @@ impl Renderer {
     }
 
     fn story(&self, wording: Wording, view: &View<'_>) -> Rendered {
-        self.book(view.channel).dress(wording, |bounds| {
+        self.book(view.channel).dress(wording, Room::of(view.channel), |bounds| {
             let story = story::Story::of(view, bounds);
             let plain = match wording {
                 Wording::Note => plain::note(&story),

@@ -59,6 +59,7 @@ impl NoticeStory {
                 pick("this channel cannot be reached", "该渠道无法送达"),
                 vec![
                     match language {
+                        Language::En if *waiting == 1 => "1 message waits for it.".to_owned(),
                         Language::En => format!("{} messages wait for it.", words::number(*waiting)),
                         Language::Zh => format!("有 {} 条消息等待发送。", words::number(*waiting)),
                     },
@@ -116,7 +117,7 @@ impl NoticeStory {
                 ),
                 vec![
                     match language {
-                        Language::En => format!("{} push errors were taken so far.", words::number(*reports)),
+                        Language::En => format!("Push errors taken so far: {}.", words::number(*reports)),
                         Language::Zh => format!("目前已收到 {} 条推流异常回调。", words::number(*reports)),
                     },
                     pick(
@@ -146,6 +147,7 @@ impl NoticeStory {
                 Sign::Warning,
                 Some(channel),
                 match language {
+                    Language::En if *count == 1 => "1 message was given up".to_owned(),
                     Language::En => format!("{} messages were given up", words::number(*count)),
                     Language::Zh => format!("有 {} 条消息放弃发送", words::number(*count)),
                 },

@@ -151,12 +151,25 @@ impl Phrases<'_> {
 
     /// How often and since when; for what is over, how long it lasted.
     pub(super) fn often(&self, incident: &Incident) -> String {
-        let mut out = match (incident.state, incident.on) {
-            (State::Resolved, _) => self.lasted(incident),
+        match incident.state {
+            State::Resolved => self.with_past(incident, self.lasted(incident)),
+            State::Pending | State::Firing => self.course(incident),
+        }
+    }
+
+    /// The same below a first line that says how long it lasted: for what is over, when and how often.
+    pub(super) fn course(&self, incident: &Incident) -> String {
+        let course = match (incident.state, incident.on) {
+            (State::Resolved, _) => self.when(incident),
             // What is counted there are streams, pushes or addresses: the headline has them.
             (_, EventKind::PushError) if incident.distinct.is_none() => self.counted(incident),
             (_, _) => self.since(incident.since),
         };
+        self.with_past(incident, course)
+    }
+
+    /// With what was before, and how often it came back.
+    fn with_past(&self, incident: &Incident, mut out: String) -> String {
         if let Some(pushed) = incident.push_duration.filter(|_| incident.on == EventKind::PushEnd) {
             let length = words::duration(Duration::from_millis(pushed), self.language);
             out.push_str(&match self.language {
@@ -204,18 +217,24 @@ impl Phrases<'_> {
 
     /// `lasted 2 min, 12:03–12:05 (UTC+8), 14 times`.
     fn lasted(&self, incident: &Incident) -> String {
-        let comma = self.pick(", ", "，");
+        let length = end(incident).since(incident.since);
+        let when = self.when(incident);
+        if length < Duration::from_secs(1) {
+            return when;
+        }
+        let (lasted, comma) = (self.pick("lasted", "持续"), self.pick(", ", "，"));
+        format!("{lasted} {}{comma}{when}", words::duration(length, self.language))
+    }
+
+    /// `12:03–12:05 (UTC+8), 14 times`.
+    fn when(&self, incident: &Incident) -> String {
         let (from, to) = (incident.since, end(incident));
-        let mut parts = Vec::new();
-        if to.since(from) >= Duration::from_secs(1) {
-            let length = words::duration(to.since(from), self.language);
-            parts.push(format!("{} {length}", self.pick("lasted", "持续")));
-        }
-        parts.push(format!("{} ({})", self.span(from, to), words::offset(from, self.zone)));
+        let mut when = format!("{} ({})", self.span(from, to), words::offset(from, self.zone));
         if incident.on == EventKind::PushError && incident.distinct.is_none() {
-            parts.push(words::times(incident.count.max(1), self.language));
+            when.push_str(self.pick(", ", "，"));
+            when.push_str(&words::times(incident.count.max(1), self.language));
         }
-        parts.join(comma)
+        when
     }
 
     /// `12:03–12:05`.
@@ -233,46 +252,30 @@ impl Phrases<'_> {
         })
     }
 
-    /// What is said of the end, before the span: `well again, was broken`.
-    pub(super) fn ending(&self, incident: &Incident) -> &'static str {
-        let down = incident.on == EventKind::PushEnd;
-        if incident.silence.is_some() {
-            return self.silence_ending(incident.cause);
-        }
-        match (self.language, incident.cause) {
-            (Language::En, Some(Cause::Reconnected)) if down => "live again, was down",
-            (Language::Zh, Some(Cause::Reconnected)) if down => "已重新推流，断流时段",
-            (Language::En, Some(Cause::NoWord)) if down => "no word for a day, closed, was down",
-            (Language::Zh, Some(Cause::NoWord)) if down => "一天没有消息，已关闭，断流时段",
-            (Language::En, Some(Cause::RuleRemoved)) if down => "no longer watched (rule removed), was down",
-            (Language::Zh, Some(Cause::RuleRemoved)) if down => "规则已删除，不再监控，断流时段",
-            (Language::En, Some(Cause::Reconnected)) => "well again after a reconnect, was broken",
-            (Language::Zh, Some(Cause::Reconnected)) => "重连后恢复，异常时段",
-            (Language::En, Some(Cause::Quiet)) => "well again, was broken",
-            (Language::Zh, Some(Cause::Quiet)) => "已恢复，异常时段",
-            (Language::En, Some(Cause::Ended)) => "stream ended, was broken",
-            (Language::Zh, Some(Cause::Ended)) => "推流已停止，异常时段",
-            (Language::En, Some(Cause::RuleRemoved)) => "no longer watched (rule removed), was broken",
-            (Language::Zh, Some(Cause::RuleRemoved)) => "规则已删除，不再监控，异常时段",
-            (Language::En, Some(Cause::Heard)) => "heard again, was silent",
-            (Language::Zh, Some(Cause::Heard)) => "已恢复回调，静默时段",
-            (Language::En, Some(Cause::NoWord)) => "no word for a day, closed, was broken",
-            (Language::Zh, Some(Cause::NoWord)) => "一天没有消息，已关闭，异常时段",
-            (Language::En, None) => "over, was broken",
-            (Language::Zh, None) => "已结束，异常时段",
-        }
-    }
-
-    fn silence_ending(&self, cause: Option<Cause>) -> &'static str {
-        match (self.language, cause) {
-            (Language::En, Some(Cause::Heard)) => "heard again, was silent",
-            (Language::Zh, Some(Cause::Heard)) => "已恢复回调，静默时段",
-            (Language::En, Some(Cause::RuleRemoved)) => "no longer watched (rule removed), was silent",
-            (Language::Zh, Some(Cause::RuleRemoved)) => "规则已删除，不再监控，静默时段",
-            (Language::En, Some(Cause::NoWord)) => "no word for a day, closed, was silent",
-            (Language::Zh, Some(Cause::NoWord)) => "一天没有消息，已关闭，静默时段",
-            (Language::En, _) => "over, was silent",
-            (Language::Zh, _) => "已结束，静默时段",
+    /// How it ended, and after how long: `well again after 2 min`.
+    pub(super) fn ending(&self, incident: &Incident, lasted: Duration) -> String {
+        let down = incident.on == EventKind::PushEnd && incident.silence.is_none();
+        let (how, length) = match (self.language, incident.cause) {
+            (Language::En, Some(Cause::Reconnected)) if down => ("live again", " after "),
+            (Language::Zh, Some(Cause::Reconnected)) if down => ("已重新推流", "，断流 "),
+            (Language::En, Some(Cause::Reconnected)) => ("reconnected and well again", " after "),
+            (Language::Zh, Some(Cause::Reconnected)) => ("重连后恢复", "，持续 "),
+            (Language::En, Some(Cause::Quiet)) => ("well again", " after "),
+            (Language::Zh, Some(Cause::Quiet)) => ("已恢复", "，持续 "),
+            (Language::En, Some(Cause::Heard)) => ("heard again", " after "),
+            (Language::Zh, Some(Cause::Heard)) => ("回调已恢复", "，中断 "),
+            (Language::En, Some(Cause::Ended)) => ("stream ended", ", in trouble for "),
+            (Language::Zh, Some(Cause::Ended)) => ("推流已停止", "，此前异常 "),
+            (Language::En, Some(Cause::RuleRemoved)) => ("no longer watched (rule removed)", ", lasted "),
+            (Language::Zh, Some(Cause::RuleRemoved)) => ("规则已删除，不再监控", "，持续 "),
+            (Language::En, Some(Cause::NoWord)) => ("no word for a day, closed", ", lasted "),
+            (Language::Zh, Some(Cause::NoWord)) => ("一天没有消息，已关闭", "，持续 "),
+            (Language::En, None) => ("over", " after "),
+            (Language::Zh, None) => ("已结束", "，持续 "),
+        };
+        match lasted < Duration::from_secs(1) {
+            true => how.to_owned(),
+            false => format!("{how}{length}{}", words::duration(lasted, self.language)),
         }
     }
 

@@ -48,8 +48,8 @@ pub(super) fn digest(story: &DigestStory, language: Language) -> String {
     let label = Labels::of(language);
     let mut lines = vec![story.summary(language), story.recovered.clone(), label.with(label.cause, &story.cause)];
     lines.extend(story.worst.iter().map(row));
-    if !story.more.is_empty() {
-        lines.push(label.rest(&story.more));
+    if story.more > 0 {
+        lines.push(label.rest(&super::words::number(story.more)));
     }
     let domains = quoted(&story.domains, &story.more_domains);
     lines.push(dotted(&[&domains, &quoted(&story.rules, &story.more_rules), &story.codes]));

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::clean::{cut_end, short};
+use super::figures::{Figures, Moment};
 use super::own::{Own, Standing};
 use super::phrase::{Phrases, end, sign};
 use super::title::{self, Title, name};
@@ -85,6 +86,15 @@ pub(super) struct Story {
     pub(super) more_rules: String,
     pub(super) codes: String,
     pub(super) said: String,
+    /// How many incidents it tells.
+    pub(super) incidents: usize,
+    /// Those of the incident that matters most.
+    #[serde(flatten)]
+    pub(super) figures: Figures,
+    /// The time of sending.
+    pub(super) now: Moment,
+    /// The channel's distance from UTC: `UTC+8`.
+    pub(super) zone: String,
     #[serde(skip)]
     pub(super) mark: Sign,
 }
@@ -105,6 +115,9 @@ pub(super) struct Line {
     pub(super) severity: &'static str,
     pub(super) what: String,
     pub(super) often: String,
+    /// Its own.
+    #[serde(flatten)]
+    pub(super) figures: Figures,
 }
 
 impl Story {
@@ -119,7 +132,7 @@ impl Story {
         let basis: &[&Incident] = if firing { &open } else { &[] };
         let advice = Advice::of(&phrases, basis);
         let headline = cut_end(&headline(&phrases, &open, firing), bounds.text);
-        let mut often = lead.map(|lead| phrases.often(lead)).unwrap_or_default();
+        let mut often = lead.map(|lead| phrases.course(lead)).unwrap_or_default();
         let worst = lead.filter(|lead| !lead.is_firing()).and_then(|lead| phrases.worst(lead));
         if let Some(worst) = worst {
             often.push_str(&format!("{}{worst}", phrases.pick(", ", "，")));
@@ -170,7 +183,7 @@ impl Story {
                 .map(|incident| Line::of(incident, Some(key), &phrases, bounds))
                 .collect(),
             more: told.len().saturating_sub(bounds.lines),
-            numbers: numbers(&told, bounds.lines),
+            numbers: numbers(&told, bounds.lines, phrases.pick(", ", "、")),
             rules,
             more_rules,
             codes: listed(
@@ -183,6 +196,10 @@ impl Story {
                 .find_map(|incident| phrases.said(incident))
                 .map(|said| short(said, bounds.said))
                 .unwrap_or_default(),
+            incidents: told.len(),
+            figures: lead.map(|lead| Figures::of(lead, &phrases)).unwrap_or_default(),
+            now: Moment::of(phrases.now, &phrases),
+            zone: super::words::offset(phrases.now, phrases.zone),
             mark,
         }
     }
@@ -213,6 +230,7 @@ impl Line {
             severity: super::words::severity(incident.severity, phrases.language),
             what: cut_end(&super::clean::clean(&phrases.what(incident)), bounds.text.min(120)),
             often: phrases.often(incident),
+            figures: Figures::of(incident, phrases),
         }
     }
 }
@@ -388,10 +406,10 @@ fn headline(phrases: &Phrases<'_>, open: &[&Incident], firing: bool) -> String {
             }
         }
     }
-    let (span, names) = (phrases.span(from, to), phrases.join(&names));
+    let names = phrases.join(&names);
     let many = lead.distinct.filter(|_| open.len() == 1);
     let many = many.map(|distinct| phrases.aside(&phrases.distinct(distinct))).unwrap_or_default();
-    format!("{} {span}{}{names}{many}", phrases.ending(lead), phrases.pick(": ", "："))
+    format!("{}{}{names}{many}", phrases.ending(lead, to.since(from)), phrases.pick(": ", "："))
 }
 
 /// A short reply: for what fires, how bad it is by now; for what is over, the headline.
@@ -407,9 +425,9 @@ fn note(phrases: &Phrases<'_>, lead: Option<&Incident>, headline: &str, often: &
 }
 
 /// `#12, #13`.
-fn numbers(told: &[&Incident], most: usize) -> String {
+fn numbers(told: &[&Incident], most: usize, separator: &str) -> String {
     let mut ids: Vec<u64> = told.iter().map(|incident| incident.id.0).collect();
     ids.sort_unstable();
     ids.dedup();
-    listed(ids.into_iter().map(|id| format!("#{id}")).collect(), most, ", ")
+    listed(ids.into_iter().map(|id| format!("#{id}")).collect(), most, separator)
 }

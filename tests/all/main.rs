@@ -7,6 +7,7 @@ mod bot;
 mod crash;
 mod deliveries;
 mod docs;
+mod hostile;
 mod house;
 mod proof;
 mod reload;
