@@ -101,7 +101,8 @@ impl DigestStory {
         let lines: Vec<Line> = shown.map(|lead| Line::of(lead, None, &phrases, bounds)).collect();
         let more = streams.saturating_sub(lines.len() as u64);
         let short = |name: &str| super::clean::short(name, bounds.name);
-        let several = open.domains.names().filter(|_| open.domains.names().count() > 1).map(|name| short(name));
+        let several = open.domains.names().filter(|_| open.domains.names().count() > 1);
+        let several = several.map(|domain| super::title::name(domain, bounds.name, &phrases));
         let (domains, more_domains) = capped(several.collect(), 3);
         let (rules, more_rules) = capped(open.rules.names().map(|name| short(name)).collect(), bounds.lines);
         let until = open.until.filter(|_| !firing);

@@ -12,9 +12,10 @@ const APART: char = '\u{200b}';
 #[must_use]
 pub fn escape(kind: ChannelKind, text: &str) -> String {
     match kind {
-        ChannelKind::Slack => slack_text(&idle(text)),
+        // What stands for a backtick is a letter, and could make a hashtag.
+        ChannelKind::Slack => slack_text(&idle(&text.replace('`', "ˋ"))),
         ChannelKind::Telegram => telegram(&idle(text)),
-        ChannelKind::Wecom => idle(text)
+        ChannelKind::Wecom => idle(&text.replace('`', "ˋ"))
             .chars()
             .map(|c| match c {
                 '*' => '＊',
@@ -107,7 +108,7 @@ pub fn quote(text: &str) -> String {
 /// Plain text that no platform takes for markup, mention or link, whichever way it is sent.
 #[must_use]
 pub fn defuse(text: &str) -> String {
-    let text = idle(&text.replace("://", ":／／"));
+    let text = idle(&text.replace("://", ":／／").replace('`', "ˋ"));
     text.chars().map(|c| if c == '@' { '＠' } else { look_alike(c) }).collect()
 }
 
@@ -218,6 +219,7 @@ mod tests {
 
     #[test]
     fn what_chats_would_act_on_by_themselves_is_kept_apart() {
+        assert_eq!(defuse("#`x"), "#\u{200b}ˋx");
         for (acts, idle_) in [
             ("http://a b", "http:|//|a b"),
             ("/mute x", "/|mute x"),
