@@ -129,7 +129,7 @@ fn idle(text: &str) -> String {
             '@' => true,
             ':' => after.starts_with(&['/', '/']),
             '/' => !before.is_alphanumeric() && next.is_alphanumeric(),
-            '#' => after.iter().take_while(|c| c.is_alphanumeric()).any(|c| !c.is_ascii_digit()),
+            '#' => after.iter().take_while(|c| c.is_alphanumeric() || **c == '_').any(|c| !c.is_ascii_digit()),
             '$' => next.is_alphabetic(),
             '.' => {
                 before.is_alphanumeric() && next.is_alphanumeric() && (next.is_alphabetic() || in_address(&chars, at))
@@ -224,7 +224,7 @@ mod tests {
             ("http://a b", "http:|//|a b"),
             ("/mute x", "/|mute x"),
             ("x/y //z", "x/y //|z"),
-            ("#evil #流 #12 #12a", "#|evil #|流 #12 #|12a"),
+            ("#evil #流 #12 #12a #_x", "#|evil #|流 #12 #|12a #|_x"),
             ("$USD $5", "$|USD $5"),
             ("evil.example 203.0.113.7 3.0 s e.g. x.", "evil.|example 203.|0.|113.|7 3.0 s e.|g. x."),
             ("a@b.de", "a@|b.|de"),
