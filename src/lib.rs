@@ -10,10 +10,11 @@
 //!                        core: engine.step(entry) ─▶ changes
 //!                           └─ commit: incidents + outbox + cursor, one transaction
 //!                                            ▼
-//!                        deliver, one worker a channel: render ─▶ send ─▶ judge the reply
+//!                        deliver, one worker a channel: fold ─▶ render ─▶ send ─▶ judge the reply
 //! ```
 //!
-//! Three loops in a row, joined by two durable queues: the journal and the outbox. Nothing flows back.
+//! Three loops in a row, joined by two durable queues: the journal and the outbox. Nothing flows back to an earlier loop;
+//! delivery may add rows to the outbox itself, for a digest or for another channel.
 //!
 //! # Who may know whom
 //!

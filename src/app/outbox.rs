@@ -124,9 +124,10 @@ fn unavailable(error: StoreError) -> Unmet {
 /// A delivery as the API shows it; times are ms since the epoch.
 fn item(Listed { delivery, key }: &Listed) -> Value {
     let row = &delivery.notification;
-    let (group, notice) = match &row.about {
-        About::Group(group) => (Some(group.0), None),
-        About::Notice(notice) => (None, serde_json::to_value(notice).ok()),
+    let (group, notice, digest) = match &row.about {
+        About::Group(group) => (Some(group.0), None, None),
+        About::Notice(notice) => (None, serde_json::to_value(notice).ok(), None),
+        About::Digest(digest) => (None, None, Some(digest.0)),
     };
     json!({
         "id": delivery.id.0,
@@ -139,6 +140,7 @@ fn item(Listed { delivery, key }: &Listed) -> Value {
         "group": group,
         "stream": key,
         "notice": notice,
+        "digest": digest,
         "stands_in": row.stands_in.as_ref().map(ChannelName::as_str),
         "at": row.at.0,
         "attempts": delivery.attempts,

@@ -104,6 +104,8 @@ struct Item {
     stream: Option<String>,
     #[serde(default)]
     notice: Value,
+    /// The number of a digest, for a row about one.
+    digest: Option<u64>,
     stands_in: Option<String>,
     at: Timestamp,
     attempts: u32,
@@ -231,10 +233,11 @@ fn about(item: &Item) -> String {
         Value::Object(map) => map.keys().next().map(String::as_str),
         _ => None,
     };
-    match (&item.stream, notice) {
-        (Some(stream), _) => name(stream),
-        (None, Some(kind)) => format!("about pushwatch: {}", name(kind)),
-        (None, None) => "a group that is no longer kept".to_owned(),
+    match (&item.stream, notice, item.digest) {
+        (Some(stream), ..) => name(stream),
+        (None, Some(kind), _) => format!("about pushwatch: {}", name(kind)),
+        (None, None, Some(digest)) => format!("digest {digest}"),
+        (None, None, None) => "a group that is no longer kept".to_owned(),
     }
 }
 

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use self::folding::Coming;
 use super::call::Act;
+use super::digests::Digests;
 use super::flight::{Ended, Flight};
-use super::living::Living;
+use super::living::{Known, Living};
 use super::plan::{self, Plan, Standing, Wish};
 use super::queue::{Entry, Queue, Row};
 use super::retry::DAY;
@@ -17,6 +19,7 @@ use crate::model::{
 };
 use crate::store::{ChannelChanges, ChannelState};
 
+mod folding;
 mod settle;
 
 /// Notices that may wait; with more, the oldest says least of how things are now.
@@ -35,6 +38,8 @@ pub(crate) struct Desk {
     notices: BTreeMap<DeliveryId, Box<Notice>>,
     living: Living,
     stand_ins: StandIns,
+    digests: Digests,
+    coming: Coming,
     changes: ChannelChanges,
     ended: Vec<Ended>,
     repeats: usize,
@@ -44,6 +49,9 @@ impl Desk {
     /// Takes over what a shard was opened with.
     pub(crate) fn open(channel: ChannelName, can_edit: bool, state: ChannelState) -> Desk {
         let (mut queue, mut notices, mut stand_ins) = (Queue::default(), BTreeMap::new(), StandIns::default());
+        let kept = state.keyed.iter().filter_map(|(kind, key, value)| Digests::read(kind, key, value)).collect();
+        let members = state.messages.iter().filter_map(|message| Some((message.group, message.folded?)));
+        let mut digests = Digests::new(can_edit, kept, members);
         let living = Living::new(state.messages);
         for delivery in state.deliveries {
             let topic = Topic::of(delivery.id, &delivery.notification);
@@ -65,6 +73,9 @@ impl Desk {
                 ..Row::new(delivery.id, &delivery.notification)
             };
             queue.insert(topic, row);
+            if let Some(id) = topic.digest() {
+                digests.is_owed(id, folding::want(&row));
+            }
             if let (Some(error), Some(entry)) = (delivery.error, queue.get_mut(topic)) {
                 entry.error = Some(error.into());
             }
@@ -80,6 +91,8 @@ impl Desk {
             notices,
             living,
             stand_ins,
+            digests,
+            coming: Coming::default(),
             changes: ChannelChanges::default(),
             ended: Vec::new(),
             repeats: 0,
@@ -97,11 +110,16 @@ impl Desk {
                 self.queue.insert(topic, row);
                 self.thin_notices(now);
             }
+            (_, About::Digest(digest)) => self.accept_digest(digest, row),
+            (_, About::Group(group)) if self.hear(group, row, now) => {}
             (Reason::Edit, About::Group(_)) if !editable && self.queue.get(topic).is_none() => {
                 let why = if self.can_edit { "nothing was told yet" } else { "this chat can't edit" };
                 self.end(Ended { row, topic, key: None, outcome: DeliveryOutcome::Void, error: Some(why.into()) }, now);
             }
-            (_, About::Group(_)) => self.queue.insert(topic, row),
+            (reason, About::Group(_)) => {
+                self.comes(reason, now);
+                self.insert(topic, row);
+            }
         }
     }
 
@@ -132,16 +150,16 @@ impl Desk {
             false => plan::fixed(entry.reason()),
             true => {
                 let wish = Wish { reason: entry.reason(), revision: group.revision, edited: entry.edited > 0, firing };
-                plan::editable(wish, self.standing(group.id))
+                plan::editable(wish, self.standing(Topic::Group(group.id)))
             }
         }
     }
 
-    /// Whether the group's next call would be an edit, as far as can be said without reading the group.
-    pub(crate) fn may_edit(&self, group: GroupId) -> bool {
+    /// Whether a topic's next call would be an edit, as far as can be said without reading what it is about.
+    pub(crate) fn may_edit(&self, topic: Topic) -> bool {
         self.can_edit
-            && matches!(self.standing(group), Standing::There { .. })
-            && self.queue.get(Topic::Group(group)).is_some_and(|entry| entry.edited == 0)
+            && matches!(self.standing(topic), Standing::There { .. })
+            && self.queue.get(topic).is_some_and(|entry| entry.edited == 0)
     }
 
     /// Whether anything was told of a group here.
@@ -188,7 +206,7 @@ impl Desk {
     }
 
     /// Puts on record that a taken group's call is about to be made.
-    pub(crate) fn begin(&mut self, group: &Group, act: Act, attempts: Vec<Attempt>) -> Option<Flight> {
+    pub(crate) fn begin(&mut self, group: &Group, act: Act, attempts: Vec<Attempt>, now: Timestamp) -> Option<Flight> {
         let entry = self.queue.get(Topic::Group(group.id))?;
         // A note answers the rows whose edit was made; what joined since and does not show gets an edit of its own.
         let shown = self.living.get(group.id).is_some_and(|known| known.revision >= group.revision);
@@ -196,20 +214,29 @@ impl Desk {
             (Act::Note { .. }, edited @ 1..) if !shown => edited.min(entry.rows().len()),
             _ => entry.rows().len(),
         };
-        let flight = self.begin_rows(Topic::Group(group.id), covered, act, attempts)?;
+        let reason = entry.rows().iter().take(covered).map(|row| row.reason).max()?;
+        let flight = self.begin_rows(Topic::Group(group.id), covered, (act, reason), attempts)?;
+        if reason != Reason::Edit {
+            self.alone(now);
+        }
         let (key, closed) = (Some(group.key.clone()), group.closed_at.is_some());
         Some(Flight { key, revision: group.revision, closed, ..flight })
     }
 
     /// Puts on record that a taken notice is about to be posted.
     pub(crate) fn begin_notice(&mut self, id: DeliveryId, attempts: Vec<Attempt>) -> Option<Flight> {
-        self.begin_rows(Topic::Notice(id), 1, Act::Post, attempts)
+        self.begin_rows(Topic::Notice(id), 1, (Act::Post, Reason::Notice), attempts)
     }
 
-    fn begin_rows(&mut self, topic: Topic, covered: usize, act: Act, attempts: Vec<Attempt>) -> Option<Flight> {
+    fn begin_rows(
+        &mut self,
+        topic: Topic,
+        covered: usize,
+        (act, reason): (Act, Reason),
+        attempts: Vec<Attempt>,
+    ) -> Option<Flight> {
         let entry = self.queue.get(topic)?;
         let (carrier, plain) = (entry.carrier(covered)?, entry.plain);
-        let reason = entry.rows().iter().take(covered).map(|row| row.reason).max()?;
         let doubles = act.can_double();
         let mut repeated = false;
         let row = self.queue.change(topic, carrier.id, |row| {
@@ -300,13 +327,38 @@ impl Desk {
         self.changes.deliveries.push(Delivery { state: DeliveryState::Done, outcome, done_at: Some(now), ..dead });
     }
 
-    fn standing(&self, group: GroupId) -> Standing {
-        let Some(known) = self.living.get(group) else {
+    fn standing(&self, topic: Topic) -> Standing {
+        let Some(known) = self.known(topic) else {
             return Standing::Untold;
         };
         match known.spot(self.home.as_deref()) {
             Some(spot) => Standing::There { spot, revision: known.revision },
             None => Standing::Lost { reposted: known.reposted },
+        }
+    }
+
+    /// What stands in the chat for a topic.
+    fn known(&self, topic: Topic) -> Option<&Known> {
+        match topic {
+            Topic::Group(group) => self.living.get(group),
+            Topic::Digest(digest) => self.digests.known(digest),
+            Topic::Notice(_) => None,
+        }
+    }
+
+    /// Sets what stands in the chat for a topic, and keeps it.
+    fn set_known(&mut self, topic: Topic, known: Known) {
+        match topic {
+            Topic::Group(group) => {
+                let folded = self.digests.seat(group);
+                self.changes.messages.push(known.message(&self.channel, group, folded));
+                self.living.set(group, known);
+            }
+            Topic::Digest(digest) => {
+                self.digests.set_known(digest, known);
+                self.keep_digest(digest);
+            }
+            Topic::Notice(_) => {}
         }
     }
 
@@ -351,6 +403,7 @@ impl Desk {
         match topic {
             Topic::Group(group) => Some(About::Group(group)),
             Topic::Notice(id) => self.notices.get(&id).cloned().map(About::Notice),
+            Topic::Digest(digest) => Some(About::Digest(digest)),
         }
     }
 

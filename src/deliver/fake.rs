@@ -9,13 +9,13 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use crate::model::{
-    Attempt, Channel, ChannelName, Cursor, Delivery, DeliveryId, DeliveryState, EventKind, Group, GroupId, Incident,
-    IncidentId, Key, Language, Message, NewEntry, News, Notice, Notification, Reason, Receivers, Severity, SlackDoor,
-    State as Life, StreamName, Target, Timestamp, WecomApp, WecomCallback, WecomDoor,
+    Attempt, Channel, ChannelName, Cursor, Delivery, DeliveryId, DeliveryState, DigestId, EventKind, Group, GroupId,
+    Incident, IncidentId, Key, Language, Message, NewEntry, News, Notice, Notification, Reason, Receivers, Severity,
+    SlackDoor, State as Life, StreamName, Target, Timestamp, WecomApp, WecomCallback, WecomDoor,
 };
 use crate::store::{
     Appended, Batch, Changes, ChannelChanges, ChannelState, Commit, Fate, Items, Lease, Listed, Opened, Page, Reader,
-    Shard, State, Store, StoreError, Table, Wanted,
+    Seated, Shard, State, Store, StoreError, Table, Wanted,
 };
 
 /// In every credential of the channels below; must never be seen anywhere.
@@ -104,7 +104,8 @@ impl Fake {
     pub(crate) fn owe(&self, channel: &ChannelName, group: u64, reason: Reason, at: Timestamp) -> DeliveryId {
         let (channel, group) = (channel.clone(), GroupId(group));
         let news = match reason {
-            Reason::Edit => News::Changed,
+            // Its end, which is shown at once.
+            Reason::Edit => News::Resolved,
             Reason::Reply => News::Escalated,
             Reason::Post | Reason::Notice => News::Opened,
         };
@@ -282,6 +283,25 @@ impl Reader for Fake {
 
     fn group(&self, id: GroupId) -> BoxFuture<'_, Result<Option<(Group, Vec<Incident>)>, StoreError>> {
         Box::pin(async move { Ok(self.lock().groups.get(&id).cloned()) })
+    }
+
+    fn members<'a>(
+        &'a self,
+        channel: &'a ChannelName,
+        digest: DigestId,
+        after: GroupId,
+        max: usize,
+    ) -> BoxFuture<'a, Result<Vec<Seated>, StoreError>> {
+        Box::pin(async move {
+            let inner = self.lock();
+            let seated = |message: &&Message| message.folded.is_some_and(|folded| folded.digest == digest);
+            let mine = inner.messages.values().filter(|message| message.channel == *channel).filter(seated);
+            let mut groups: Vec<GroupId> = mine.map(|message| message.group).filter(|group| *group > after).collect();
+            groups.sort_unstable();
+            groups.truncate(max);
+            let incidents = |group: &GroupId| inner.groups.get(group).map(|(_, incidents)| incidents.clone());
+            Ok(groups.into_iter().map(|group| (group, incidents(&group).unwrap_or_default())).collect())
+        })
     }
 }
 

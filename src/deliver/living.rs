@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::call::Spot;
-use crate::model::{ChannelName, GroupId, Message, Timestamp};
+use crate::model::{ChannelName, Folded, GroupId, Message, Timestamp};
 
 /// Messages of closed groups that are kept, for a trouble that comes back within its rule's `reopen_within`.
 const MOST_CLOSED: usize = 10_000;
@@ -33,6 +33,8 @@ pub(crate) struct Known {
     pub(crate) posted_at: Timestamp,
     /// The channels whose incidents it tells besides its own channel's.
     pub(crate) stands_in: Box<[ChannelName]>,
+    /// When its text was last sent, as far as is known since the start.
+    pub(crate) edited_at: Option<Timestamp>,
     /// It was deleted and posted anew for an edit; that is done once.
     pub(crate) reposted: bool,
     /// Whether its group may be forgotten.
@@ -51,7 +53,7 @@ impl Known {
     }
 
     /// As the store keeps it.
-    pub(crate) fn message(&self, channel: &ChannelName, group: GroupId) -> Message {
+    pub(crate) fn message(&self, channel: &ChannelName, group: GroupId, folded: Option<Folded>) -> Message {
         Message {
             channel: channel.clone(),
             group,
@@ -60,6 +62,7 @@ impl Known {
             revision: self.revision,
             posted_at: self.posted_at,
             stands_in: self.stands_in.to_vec(),
+            folded,
         }
     }
 }
@@ -76,15 +79,17 @@ pub(crate) struct Living {
 }
 
 impl Living {
-    /// As loaded.
+    /// As loaded. A group that has a place in a digest and no message that could be edited is told by the digest.
     pub(crate) fn new(messages: Vec<Message>) -> Living {
-        let known = messages.into_iter().map(|message| {
+        let own = messages.into_iter().filter(|message| message.folded.is_none() || message.platform_id.is_some());
+        let known = own.map(|message| {
             let known = Known {
                 platform_id: message.platform_id.map(String::into_boxed_str),
                 place: message.place.map(String::into_boxed_str),
                 revision: message.revision,
                 posted_at: message.posted_at,
                 stands_in: message.stands_in.into(),
+                edited_at: None,
                 reposted: false,
                 life: Life::Doubtful,
             };
@@ -222,7 +227,7 @@ mod tests {
 
     #[test]
     fn doubtful_groups_are_looked_up_once_there_are_many_messages() {
-        let message = |id: u64| known("1", None).message(&ChannelName::new("ops"), GroupId(id));
+        let message = |id: u64| known("1", None).message(&ChannelName::new("ops"), GroupId(id), None);
         let few = Living::new((0..10).map(message).collect());
         assert!(few.doubtful(9).is_empty());
 

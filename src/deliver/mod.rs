@@ -1,8 +1,12 @@
 //! From the outbox to the chats: pacing, retry, one file a platform.
 //!
-//! [`run`] is one channel's worker. A row's way: `queue` (who is next) → `plan` (which call) → `budget` (may it go now)
-//! → a commit that says it begins → `wording` → `platform` and its file → `verdict` → `desk` (what that makes of the
-//! row) → a commit that says how it ended.
+//! [`run`] is one channel's worker. A row's way: `queue` (who is next) → `fold` (by itself, later, or with others) → `plan`
+//! (which call) → `budget` (may it go now) → a commit that says it begins → `wording` → `platform` and its file →
+//! `verdict` → `desk` (what that makes of the row) → a commit that says how it ended.
+//!
+//! Many posts that are due at once are folded: a commit ends their rows as `folded`, makes their groups members of a
+//! digest (`digests`), and owes a row for the digest itself, which then goes the same way. Later rows of members are
+//! absorbed by the digest, which is owed an edit, a note or its end.
 
 mod assignment;
 pub use assignment::Assignment;
@@ -15,10 +19,12 @@ pub use retire::retire;
 
 mod desk;
 mod flight;
+mod fold;
 mod plan;
 mod report;
 mod wording;
 
+mod digests;
 mod feed;
 mod living;
 mod queue;

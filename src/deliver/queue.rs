@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::stand_in::Mark;
 use super::topic::Topic;
-use crate::model::{DeliveryId, DeliveryState, News, Notification, Reason, Severity, Timestamp};
+use crate::model::{DeliveryId, DeliveryState, GroupId, News, Notification, Reason, Severity, Timestamp};
 
 /// An outbox row without what all rows of the channel or of the topic have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,11 @@ impl Entry {
     }
 }
 
+/// Whether people would notice its telling, and it can be folded with others: a first word of a group, or a note.
+fn is_post((_, edit, _, topic): &Key) -> bool {
+    !edit && topic.group().is_some()
+}
+
 /// Urgency: the worse the earlier, then news before edits (people wait for the one and not for the other), then the
 /// older the earlier.
 type Key = (Reverse<Severity>, bool, Timestamp, Topic);
@@ -108,6 +113,8 @@ enum Shelf {
 pub(crate) struct Queue {
     entries: HashMap<Topic, Entry, foldhash::fast::RandomState>,
     ready: BTreeSet<Key>,
+    /// Those of the ready that may be folded.
+    posts: BTreeSet<Key>,
     waiting: BTreeSet<(Timestamp, Topic)>,
     len: usize,
     sending: usize,
@@ -138,22 +145,50 @@ impl Queue {
         }
     }
 
-    /// Takes the most urgent topic that is due; it comes back by [`Queue::put_back`] or is emptied.
-    pub(crate) fn take(&mut self, now: Timestamp) -> Option<Topic> {
+    /// Finds out what is due.
+    pub(crate) fn ripen(&mut self, now: Timestamp) {
         while let Some(&(due, topic)) = self.waiting.first().filter(|(due, _)| *due <= now) {
             self.waiting.remove(&(due, topic));
             if let Some(entry) = self.entries.get_mut(&topic) {
                 let key = entry.key(topic);
                 entry.shelf = Shelf::Ready(key);
-                self.ready.insert(key);
+                self.shelf(&key).insert(key);
             }
         }
-        let (.., topic) = self.ready.pop_first()?;
+    }
+
+    /// How many posts are due.
+    pub(crate) fn posts(&self) -> usize {
+        self.posts.len()
+    }
+
+    /// The most urgent groups whose posts are due.
+    pub(crate) fn first_posts(&self, most: usize) -> Vec<GroupId> {
+        self.posts.iter().take(most).filter_map(|(.., topic)| topic.group()).collect()
+    }
+
+    /// Takes the most urgent topic that is due; it comes back by [`Queue::put_back`] or is emptied.
+    pub(crate) fn take(&mut self, now: Timestamp) -> Option<Topic> {
+        self.ripen(now);
+        let key = *self.ready.first().into_iter().chain(self.posts.first()).min()?;
+        Some(self.take_out(key))
+    }
+
+    /// The same, but leaves posts where they are.
+    pub(crate) fn take_but_posts(&mut self, now: Timestamp) -> Option<Topic> {
+        self.ripen(now);
+        let key = *self.ready.first()?;
+        Some(self.take_out(key))
+    }
+
+    fn take_out(&mut self, key: Key) -> Topic {
+        self.shelf(&key).remove(&key);
+        let (.., topic) = key;
         if let Some(entry) = self.entries.get_mut(&topic) {
             entry.shelf = Shelf::Out;
             entry.joined = false;
         }
-        Some(topic)
+        topic
     }
 
     /// Takes this topic, whenever it is due; `false` if it is not there or taken already.
@@ -175,12 +210,12 @@ impl Queue {
         self.shelve(topic, if joined { Timestamp::default() } else { due });
     }
 
-    /// When the next topic is due; in the past if one is.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        match self.ready.is_empty() {
-            false => Some(Timestamp::default()),
-            true => self.waiting.first().map(|(due, _)| *due),
-        }
+    /// When the next topic is due, or may be if posts are held until then; in the past if one is.
+    pub(crate) fn next_due(&self, held_until: Option<Timestamp>) -> Option<Timestamp> {
+        let ready = (!self.ready.is_empty()).then(Timestamp::default);
+        let posts = (!self.posts.is_empty()).then(|| held_until.unwrap_or_default());
+        let waiting = self.waiting.first().map(|(due, _)| *due);
+        [ready, posts, waiting].into_iter().flatten().min()
     }
 
     /// All topics and their rows, in no order.
@@ -260,6 +295,10 @@ impl Queue {
         self.sending
     }
 
+    fn shelf(&mut self, key: &Key) -> &mut BTreeSet<Key> {
+        if is_post(key) { &mut self.posts } else { &mut self.ready }
+    }
+
     fn shelve(&mut self, topic: Topic, due: Timestamp) {
         self.unshelve(topic);
         if let Some(entry) = self.entries.get_mut(&topic) {
@@ -271,142 +310,11 @@ impl Queue {
     fn unshelve(&mut self, topic: Topic) {
         match self.entries.get(&topic).map(|entry| entry.shelf) {
             Some(Shelf::Waiting(due)) => self.waiting.remove(&(due, topic)),
-            Some(Shelf::Ready(key)) => self.ready.remove(&key),
+            Some(Shelf::Ready(key)) => self.shelf(&key).remove(&key),
             Some(Shelf::Out) | None => false,
         };
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::ChannelName;
-
-    fn group(id: u64) -> Topic {
-        Topic::Group(crate::model::GroupId(id))
-    }
-
-    fn row(id: u64, reason: Reason, severity: Severity, at: i64) -> Row {
-        let channel = ChannelName::new("ops");
-        let (group, why) = (crate::model::GroupId(1), (reason, News::Opened));
-        let notification = Notification::of_group(channel, group, why, severity, Timestamp(at));
-        Row::new(DeliveryId(id), &notification)
-    }
-
-    fn order(queue: &mut Queue, now: i64) -> Vec<u64> {
-        std::iter::from_fn(|| queue.take(Timestamp(now)).and_then(Topic::group)).map(|group| group.0).collect()
-    }
-
-    #[test]
-    fn the_worst_goes_first_then_the_oldest_and_nobody_before_its_time() {
-        let mut queue = Queue::default();
-        queue.insert(group(1), row(1, Reason::Post, Severity::Warning, 10));
-        queue.insert(group(2), row(2, Reason::Post, Severity::Critical, 30));
-        queue.insert(group(3), row(3, Reason::Post, Severity::Critical, 20));
-        queue.insert(group(4), Row { not_before: Timestamp(99), ..row(4, Reason::Post, Severity::Critical, 5) });
-        assert_eq!(order(&mut queue, 50), [3, 2, 1]);
-        assert_eq!(queue.next_due(), Some(Timestamp(99)));
-        assert_eq!(order(&mut queue, 99), [4]);
-        assert_eq!((queue.next_due(), queue.len()), (None, 4));
-    }
-
-    #[test]
-    fn news_does_not_queue_behind_older_edits_of_its_severity() {
-        let mut queue = Queue::default();
-        queue.insert(group(1), row(1, Reason::Edit, Severity::Warning, 10));
-        queue.insert(group(2), row(2, Reason::Edit, Severity::Critical, 20));
-        queue.insert(group(3), row(3, Reason::Reply, Severity::Critical, 40));
-        queue.insert(group(4), row(4, Reason::Post, Severity::Critical, 30));
-        queue.insert(group(5), row(5, Reason::Edit, Severity::Critical, 5));
-        queue.insert(group(5), row(6, Reason::Reply, Severity::Critical, 50));
-        assert_eq!(order(&mut queue, 50), [5, 4, 3, 2, 1]);
-    }
-
-    #[test]
-    fn a_row_that_joins_raises_its_group_and_one_known_already_does_nothing() {
-        let mut queue = Queue::default();
-        queue.insert(group(1), row(1, Reason::Edit, Severity::Info, 10));
-        queue.insert(group(2), row(2, Reason::Post, Severity::Warning, 10));
-        assert_eq!(queue.take(Timestamp(10)), Some(group(2)));
-        queue.put_back(group(2), Timestamp(10));
-        queue.insert(group(1), row(3, Reason::Reply, Severity::Critical, 11));
-        queue.insert(group(1), row(3, Reason::Reply, Severity::Critical, 11));
-        assert_eq!(order(&mut queue, 11), [1, 2]);
-        let entry = queue.get(group(1)).unwrap();
-        assert_eq!((entry.rows().len(), entry.reason()), (2, Reason::Reply));
-        assert_eq!(entry.carrier(usize::MAX).unwrap().id, DeliveryId(3));
-    }
-
-    #[test]
-    fn news_during_a_call_or_a_back_off_makes_the_group_due() {
-        let mut queue = Queue::default();
-        queue.insert(group(1), row(1, Reason::Post, Severity::Info, 0));
-        assert_eq!(queue.take(Timestamp(0)), Some(group(1)));
-        queue.insert(group(1), row(2, Reason::Edit, Severity::Info, 1));
-        queue.put_back(group(1), Timestamp(500));
-        assert_eq!(queue.take(Timestamp(1)), Some(group(1)));
-        queue.put_back(group(1), Timestamp(500));
-        assert_eq!(queue.take(Timestamp(1)), None);
-        queue.insert(group(1), row(3, Reason::Edit, Severity::Info, 2));
-        assert_eq!(queue.take(Timestamp(2)), Some(group(1)));
-    }
-
-    #[test]
-    fn the_carrier_is_the_row_of_unknown_fate_if_there_is_one() {
-        let mut queue = Queue::default();
-        queue.insert(group(1), row(1, Reason::Edit, Severity::Info, 0));
-        queue.insert(group(1), row(2, Reason::Reply, Severity::Info, 0));
-        queue.insert(group(1), row(3, Reason::Post, Severity::Info, 0));
-        queue.insert(group(1), row(4, Reason::Post, Severity::Info, 0));
-        assert_eq!(queue.get(group(1)).unwrap().carrier(usize::MAX).unwrap().id, DeliveryId(3));
-        queue.change(group(1), DeliveryId(2), |row| row.state = DeliveryState::Sending);
-        assert_eq!(queue.get(group(1)).unwrap().carrier(usize::MAX).unwrap().id, DeliveryId(2));
-        assert_eq!(queue.sending(), 1);
-    }
-
-    #[test]
-    fn only_rows_that_a_call_covered_end_with_it() {
-        let mut queue = Queue::default();
-        for id in 1..=3 {
-            queue.insert(group(1), row(id, Reason::Post, Severity::Info, id as i64));
-        }
-        assert_eq!(queue.take(Timestamp(9)), Some(group(1)));
-        let ended: Vec<u64> = queue.remove(group(1), 2, |_| true).iter().map(|row| row.id.0).collect();
-        assert_eq!((ended, queue.len()), (vec![1, 2], 1));
-        queue.put_back(group(1), Timestamp(0));
-        assert_eq!(queue.remove(group(1), usize::MAX, |_| true).len(), 1);
-        assert!(queue.get(group(1)).is_none() && queue.next_due().is_none());
-    }
-
-    #[test]
-    fn rows_that_end_are_no_longer_among_those_whose_edit_was_made() {
-        let mut queue = Queue::default();
-        for id in 1..=4 {
-            queue.insert(group(1), row(id, Reason::Post, Severity::Info, id as i64));
-        }
-        queue.get_mut(group(1)).unwrap().edited = 3;
-        let ended = queue.remove(group(1), usize::MAX, |row| [2, 4].contains(&row.id.0));
-        assert_eq!((ended.len(), queue.get(group(1)).unwrap().edited), (2, 2));
-    }
-
-    #[test]
-    fn waking_makes_all_due_and_the_old_are_found() {
-        let mut queue = Queue::default();
-        for id in 1..=3 {
-            let not_before = Timestamp(1000);
-            queue.insert(group(id), Row { not_before, ..row(id, Reason::Post, Severity::Info, id as i64) });
-        }
-        let mut older = queue.older(Timestamp(2));
-        older.sort_unstable();
-        assert_eq!(older, [group(1), group(2)]);
-        assert_eq!(queue.take(Timestamp(5)), None);
-        queue.wake();
-        assert_eq!(order(&mut queue, 5), [1, 2, 3]);
-    }
-
-    #[test]
-    fn a_row_that_waits_is_small() {
-        assert!(size_of::<Row>() <= 40, "{}", size_of::<Row>());
-        assert!(size_of::<Entry>() <= 96, "{}", size_of::<Entry>());
-    }
-}
+mod tests;

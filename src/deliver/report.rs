@@ -27,7 +27,7 @@ pub(crate) fn ended(channel: &ChannelName, ended: &Ended, metrics: &Metrics, now
         (DeliveryOutcome::Void, Reason::Notice) => {
             tracing::warn!(%channel, delivery, reason, outcome, why, "notice not told");
         }
-        (DeliveryOutcome::Void, _) | (_, Reason::Edit) => {
+        (DeliveryOutcome::Void | DeliveryOutcome::Folded, _) | (_, Reason::Edit) => {
             tracing::debug!(%channel, group, stream, delivery, reason, outcome, why, "notification done");
         }
         _ => tracing::info!(%channel, group, stream, delivery, reason, outcome, why, "notification done"),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::Context;
 use crate::model::{
-    ChannelName, Cursor, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Notification, Seq, Timestamp,
+    ChannelName, Cursor, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Keyed, Notification, Seq, Timestamp,
 };
-use crate::store::{Changes, ChannelChanges, Commit, Items, Lease, Shard, State, StoreError};
+use crate::store::{Changes, ChannelChanges, Commit, DIGEST, Items, Lease, Shard, State, StoreError};
 
 /// Rows ended by one commit.
 const AT_ONCE: usize = 1_000;
@@ -20,6 +20,7 @@ pub async fn retire(name: &ChannelName, context: &Context) -> Result<(), StoreEr
     let opened = context.store.open(Shard::Channel(name.clone()), Duration::ZERO).await?;
     let mut last = opened.cursor.seq;
     if let State::Channel(state) = opened.state {
+        forget_digests(context, &opened.lease, last, &state.keyed).await?;
         for rows in state.deliveries.chunks(AT_ONCE) {
             end(context, &opened.lease, last, rows.to_vec()).await?;
         }
@@ -34,6 +35,22 @@ pub async fn retire(name: &ChannelName, context: &Context) -> Result<(), StoreEr
         let rows = rows.into_iter().map(|(id, notification)| untried(id, notification)).collect();
         end(context, &opened.lease, last, rows).await?;
     }
+}
+
+/// Should the channel come back, nobody wants to hear of the end of an old storm.
+async fn forget_digests(
+    context: &Context,
+    lease: &Lease,
+    last: Seq,
+    kept: &[(String, String, String)],
+) -> Result<(), StoreError> {
+    let digests = kept.iter().filter(|(kind, ..)| kind == DIGEST);
+    let keyed: Vec<Keyed> = digests.map(|(_, key, _)| Keyed { kind: DIGEST, key: key.clone(), value: None }).collect();
+    if keyed.is_empty() {
+        return Ok(());
+    }
+    let changes = Changes::Channel(ChannelChanges { keyed, ..ChannelChanges::default() });
+    context.store.commit(lease, Commit { cursor: Cursor { seq: last, at: context.clock.steady() }, changes }).await
 }
 
 async fn end(context: &Context, lease: &Lease, last: Seq, rows: Vec<Delivery>) -> Result<(), StoreError> {

@@ -13,14 +13,16 @@ use super::fake::{Fake, Inner, channel, slack, slack_webhook, telegram, webhook,
 use super::fake_chat::{Answer, FakeChat};
 use super::*;
 use crate::model::{
-    Channel, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, GroupId, Message, Reason, State,
-    Target, Timestamp,
+    Channel, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, GroupId, Message, Notice, Reason,
+    State, Target, Timestamp,
 };
 use crate::store::StoreError;
 
 mod failing;
+mod folding;
 mod joining;
 mod kit;
+mod model;
 mod notices;
 mod parking;
 mod remembering;
@@ -100,6 +102,12 @@ impl World {
         self.store.owe(&channel.name, group, reason, self.now())
     }
 
+    /// Owes the channel a word that is never told together with another.
+    fn owe_notice(&self, channel: &Channel) -> DeliveryId {
+        let notice = Notice::Test { channel: channel.name.clone() };
+        self.store.owe_notice(&channel.name, notice, self.now())
+    }
+
     /// Lets time pass for the worker, and makes it look up: an edit of nothing is news without a call.
     async fn pass(&self, channel: &Channel, time: Duration) {
         self.context.clock.not_before(self.now() + time);
@@ -151,6 +159,29 @@ fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     http_client()
 }
+
+/// What a chat of any kind says to any call.
+fn any_yes() -> Answer {
+    let result = json!({ "message_id": 5, "chat": { "id": 7 } });
+    Answer::json(200, json!({ "ok": true, "errcode": 0, "result": result, "channel": "C9", "ts": "17.1" }))
+}
+
+/// A chat of each kind that says yes, and a channel to it.
+async fn a_chat(kind: &str) -> (FakeChat, Arc<Channel>) {
+    let yes = if kind == "slackhook" { Answer::Say(200, "", "ok".to_owned()) } else { any_yes() };
+    let chat = FakeChat::start(vec![], yes).await;
+    let channel = match kind {
+        "slack" => slack(&chat.url, "C1"),
+        "slackhook" => slack_webhook(&chat.url),
+        "wecom" => wecom(&chat.url, "robot"),
+        "telegram" => telegram(&chat.url, 7),
+        "webhook" => webhook(&chat.url),
+        _ => channel("console", Target::Console),
+    };
+    (chat, channel)
+}
+
+const KINDS: [&str; 6] = ["slack", "slackhook", "wecom", "telegram", "webhook", "console"];
 
 fn yes() -> Answer {
     Answer::json(200, json!({ "ok": true, "channel": "C9", "ts": "17.1" }))

@@ -3,13 +3,15 @@
 use super::call::{Act, Call, Words};
 use super::flight::Flight;
 use crate::model::{Channel, ChannelKind, Notice, Timestamp};
-use crate::render::{self, Renderer, View};
+use crate::render::{self, DigestView, Renderer, View};
 
 /// What a call is to tell, as it is now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Subject<'a> {
     /// A group's incidents.
     Group(View<'a>),
+    /// The members of a digest.
+    Digest(DigestView<'a>),
     /// pushwatch itself.
     Notice {
         /// To which channel.
@@ -25,6 +27,7 @@ impl Subject<'_> {
     fn channel(&self) -> &Channel {
         match self {
             Subject::Group(view) => view.channel,
+            Subject::Digest(view) => view.channel,
             Subject::Notice { channel, .. } => channel,
         }
     }
@@ -39,12 +42,15 @@ pub(crate) fn word(
 ) -> (Flight, Call) {
     let rendered = match (subject, &flight.act) {
         (Subject::Notice { channel, notice, now }, _) => renderer.notice(channel, notice, *now),
+        (Subject::Digest(view), Act::Note { .. }) => renderer.digest_note(view),
+        (Subject::Digest(view), Act::Post | Act::Edit(_)) => renderer.digest(view),
         (Subject::Group(view), Act::Note { .. }) => renderer.note(view),
         (Subject::Group(view), Act::Post | Act::Edit(_)) => renderer.incident(view),
     };
     let channel = subject.channel();
     let facts = match (channel.kind(), subject) {
         (ChannelKind::Webhook, Subject::Group(view)) => render::facts(view),
+        (ChannelKind::Webhook, Subject::Digest(view)) => render::digest_facts(view),
         (ChannelKind::Webhook, Subject::Notice { channel, notice, now }) => render::notice_facts(channel, notice, *now),
         (ChannelKind::Slack | ChannelKind::Wecom | ChannelKind::Telegram | ChannelKind::Console, _) => {
             serde_json::Value::Null

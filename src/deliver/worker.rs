@@ -32,6 +32,7 @@ use crate::render::View;
 use crate::store::{Changes, Commit, Lease, Shard, State, StoreError};
 
 mod aside;
+mod folding;
 use aside::Aside;
 
 /// Table of the chats' own "not before": budget to milliseconds.
@@ -79,6 +80,10 @@ struct Worker {
     begun: Vec<(Flight, Call)>,
     calls: JoinSet<Verdict>,
     flights: HashMap<Id, Flight>,
+    /// Posts wait for others until then.
+    posts_held: Option<Timestamp>,
+    /// Chores wait until then: the store said no.
+    chores_at: Timestamp,
 }
 
 impl Worker {
@@ -125,6 +130,8 @@ impl Worker {
             begun: Vec::new(),
             calls: JoinSet::new(),
             flights: HashMap::new(),
+            posts_held: None,
+            chores_at: Timestamp::default(),
         };
         worker.gauge();
         Ok(worker)
@@ -134,6 +141,8 @@ impl Worker {
         let (store, lease, stop) = (Arc::clone(&self.context.store), self.lease.clone(), self.stop.clone());
         let mut next = pin!(fetch(store.as_ref(), &lease));
         while !stop.is_cancelled() {
+            self.tend().await?;
+            self.fold().await?;
             self.begin_due().await?;
             self.keep().await?;
             self.make_calls();
@@ -191,21 +200,15 @@ impl Worker {
         self.begin_tests();
         for _ in 0..MOST_TOPICS {
             let now = self.now();
-            let blocked = self.health.held_until > now || self.ready_at(now) > now;
-            if blocked || self.calls.len() + self.begun.len() >= self.slots {
+            if self.is_blocked(now) || self.calls.len() + self.begun.len() >= self.slots {
                 break;
             }
-            let Some(topic) = self.desk.queue.take(now) else { break };
-            let group = match topic {
-                Topic::Group(group) => group,
-                Topic::Notice(id) => {
-                    self.begin_notice(id, now);
-                    continue;
-                }
-            };
-            match self.edits_ready_at(group, now) {
-                until if until > now => self.desk.queue.put_back(topic, until),
-                _ => match self.context.reader.group(group).await {
+            let Some(topic) = self.take(now) else { break };
+            match (self.edits_ready_at(topic, now), topic) {
+                (until, _) if until > now => self.desk.queue.put_back(topic, until),
+                (_, Topic::Notice(id)) => self.begin_notice(id, now),
+                (_, Topic::Digest(id)) => self.begin_digest(id, now).await?,
+                (_, Topic::Group(group)) => match self.context.reader.group(group).await {
                     Ok(found) => self.begin(group, found, now),
                     Err(StoreError::Closed) => return Err(StoreError::Closed),
                     Err(error) => {
@@ -239,7 +242,7 @@ impl Worker {
             Plan::Call(act) => act,
         };
         let Some(attempts) = self.spend(Topic::Group(id), &act, now) else { return };
-        if let Some(flight) = self.desk.begin(&group, act, attempts) {
+        if let Some(flight) = self.desk.begin(&group, act, attempts, now) {
             let (channel, catalogue) = (self.channel.as_ref(), self.context.catalogue.as_ref());
             let view = View { group: &group, incidents: &incidents, channel, catalogue, now };
             let begun = word(flight, &Subject::Group(view), &self.context.renderer, self.home.chat());
@@ -385,7 +388,8 @@ impl Worker {
     /// How long there is nothing to do; `None` until a call ends or a row comes.
     fn wake_after(&self) -> Option<Duration> {
         let now = self.now();
-        let next = [self.next_call(now), self.aside.due(self.ready_at(now))].into_iter().flatten().min();
+        let next = [self.next_call(now), self.next_chore(), self.aside.due(self.ready_at(now))];
+        let next = next.into_iter().flatten().min();
         next.map(|due| due.since(now))
     }
 
@@ -394,7 +398,7 @@ impl Worker {
         if self.calls.len() >= self.slots {
             return None;
         }
-        let due = self.desk.queue.next_due()?;
+        let due = self.desk.queue.next_due(self.posts_held)?;
         Some(due.max(self.health.held_until).max(self.ready_at(now)))
     }
 
@@ -402,9 +406,14 @@ impl Worker {
         self.context.budgets.ready_at(&self.lanes.target.key, now)
     }
 
-    fn edits_ready_at(&self, group: GroupId, now: Timestamp) -> Timestamp {
+    /// Whether no call can be made now.
+    fn is_blocked(&self, now: Timestamp) -> bool {
+        self.health.held_until > now || self.ready_at(now) > now
+    }
+
+    fn edits_ready_at(&self, topic: Topic, now: Timestamp) -> Timestamp {
         match &self.lanes.edits {
-            Some(lane) if self.desk.may_edit(group) => self.context.budgets.ready_at(&lane.key, now),
+            Some(lane) if self.desk.may_edit(topic) => self.context.budgets.ready_at(&lane.key, now),
             _ => now,
         }
     }

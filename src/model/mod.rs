@@ -30,7 +30,9 @@ pub mod notice;
 pub use notice::Notice;
 
 pub mod notification;
-pub use notification::{About, Attempt, Delivery, DeliveryId, DeliveryState, Message, News, Notification, Reason};
+pub use notification::{
+    About, Attempt, Delivery, DeliveryId, DeliveryState, DigestId, Folded, Message, News, Notification, Reason,
+};
 
 pub mod channel;
 pub use channel::{

@@ -9,6 +9,11 @@ use super::{ChannelName, DeliveryOutcome, GroupId, Notice, Severity, Timestamp};
 #[serde(transparent)]
 pub struct DeliveryId(pub u64);
 
+/// Number of a digest: that of the first row that was folded into it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DigestId(pub u64);
+
 /// How a channel is to be told. What is said follows from the incidents as they are when it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -95,6 +100,8 @@ pub enum About {
     Group(GroupId),
     /// pushwatch itself.
     Notice(Box<Notice>),
+    /// Many groups at once: the members of a digest.
+    Digest(DigestId),
 }
 
 /// Something a channel is owed, as the engine decides it, or as another channel's delivery passes it on.
@@ -136,12 +143,24 @@ impl Notification {
         Notification { channel, about, reason: Reason::Notice, news: News::Notice, severity, at, stands_in: None }
     }
 
+    /// About the members of a digest.
+    #[must_use]
+    pub fn of_digest(
+        channel: ChannelName,
+        digest: DigestId,
+        (reason, news): (Reason, News),
+        severity: Severity,
+        at: Timestamp,
+    ) -> Notification {
+        Notification { channel, about: About::Digest(digest), reason, news, severity, at, stands_in: None }
+    }
+
     /// The group, where it is about one.
     #[must_use]
     pub fn group(&self) -> Option<GroupId> {
         match &self.about {
             About::Group(group) => Some(*group),
-            About::Notice(_) => None,
+            About::Notice(_) | About::Digest(_) => None,
         }
     }
 }
@@ -196,7 +215,16 @@ pub struct Delivery {
     pub done_at: Option<Timestamp>,
 }
 
-/// The message that tells a group in a channel. Written by delivery alone.
+/// A group's place in a digest of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// Which digest.
+    pub digest: DigestId,
+    /// The worst that people were told of the group there.
+    pub severity: Severity,
+}
+
+/// What tells a group in a channel: a message of its own, a digest, or both. Written by delivery alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
     /// Which channel.
@@ -213,6 +241,8 @@ pub struct Message {
     pub posted_at: Timestamp,
     /// The channels whose incidents it tells besides those of its own: it stands in for them.
     pub stands_in: Vec<ChannelName>,
+    /// The digest that tells of it.
+    pub folded: Option<Folded>,
 }
 
 /// One call made against a budget, kept so that pacing survives a restart.

@@ -99,6 +99,8 @@ named! {
         SentPlain = "sent_plain",
         /// Given up after a day of attempts or a refusal for good.
         Dead = "dead",
+        /// Told as part of a digest, which has rows of its own.
+        Folded = "folded",
         /// The channel is no longer in `rules.yaml`.
         ChannelRemoved = "channel_removed",
         /// It was given up; then an operator had it sent anew, as another row.

@@ -14,6 +14,7 @@ use crate::model::{
     Timestamp,
 };
 
+mod folding;
 mod listing;
 mod owing;
 
@@ -50,6 +51,8 @@ pub(crate) async fn run<B: Backend>(new: impl Fn() -> B) {
     owing::what_a_channel_remembers_is_there_after_a_restart(&new()).await;
     listing::deliveries_are_listed_by_state_and_channel_newest_first(&new()).await;
     owing::a_channel_that_is_fenced_off_owes_nothing(&new()).await;
+    folding::a_digest_its_rows_and_its_members_are_there_after_a_restart(&new()).await;
+    folding::members_come_in_pages_with_their_incidents_as_they_are(&new()).await;
     groups_are_readable_and_forgotten_ones_are_not_loaded(&new()).await;
     a_table_is_shared_watched_and_durable(&new()).await;
 }

@@ -22,8 +22,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use crate::model::{
-    Attempt, ChannelName, Cursor, Delivery, DeliveryId, EngineChanges, EngineState, Entry, Group, GroupId, Incident,
-    Keyed, Message, NewEntry, Notification, Seq, Timestamp,
+    Attempt, ChannelName, Cursor, Delivery, DeliveryId, DigestId, EngineChanges, EngineState, Entry, Group, GroupId,
+    Incident, Keyed, Message, NewEntry, Notification, Seq, Timestamp,
 };
 
 /// A stretch of work that one owner does at a time.
@@ -44,13 +44,16 @@ pub struct Lease {
     pub epoch: u64,
 }
 
+/// The kind of keyed state under which a channel remembers its digests, by their numbers.
+pub const DIGEST: &str = "digest";
+
 /// What an opened channel shard goes on from.
 #[derive(Debug, Default)]
 pub struct ChannelState {
     /// Rows up to the cursor that have no outcome yet, oldest first.
     pub deliveries: Vec<Delivery>,
-    /// Messages of groups that are not forgotten (a closed one may come back), and of those with any row that has no
-    /// outcome yet.
+    /// Messages of groups that are not forgotten (a closed one may come back), of those with any row that has no
+    /// outcome yet, and of the members of digests that are remembered under [`DIGEST`].
     pub messages: Vec<Message>,
     /// Calls of the last hour, over all budgets.
     pub attempts: Vec<Attempt>,
@@ -199,6 +202,9 @@ pub trait Store: Send + Sync {
 /// A group and its incidents, by number ascending.
 pub type Members = (Group, Vec<Incident>);
 
+/// A member of a digest: its number and its incidents, by number ascending.
+pub type Seated = (GroupId, Vec<Incident>);
+
 /// Reading for rendering, lists and checks; short reads on connections of their own.
 pub trait Reader: Send + Sync {
     /// A group and its incidents, by number ascending; `None` if there is none.
@@ -212,4 +218,14 @@ pub trait Reader: Send + Sync {
 
     /// How many deliveries of a channel were given up and are kept.
     fn dead<'a>(&'a self, channel: &'a ChannelName) -> BoxFuture<'a, Result<u64, StoreError>>;
+
+    /// The members of a channel's digest with a number above `after` and their incidents, both by number ascending;
+    /// at most `max` members, and none behind the last one.
+    fn members<'a>(
+        &'a self,
+        channel: &'a ChannelName,
+        digest: DigestId,
+        after: GroupId,
+        max: usize,
+    ) -> BoxFuture<'a, Result<Vec<Seated>, StoreError>>;
 }

@@ -152,6 +152,7 @@ pub(crate) fn message(group: u64) -> Message {
         revision: 1,
         posted_at: Timestamp(9),
         stands_in: Vec::new(),
+        folded: None,
     }
 }
 

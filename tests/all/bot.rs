@@ -160,6 +160,52 @@ pub(crate) fn callback(key: &str, stream: &str) -> String {
     )
 }
 
+/// The streams that were told, by what is on record in a data folder: by messages of their own, or by a digest that was
+/// sent. Says in how many of them; a digest counts once.
+#[allow(dead_code, reason = "the load bench, which shares this file, has no use for it")]
+pub(crate) fn told_on_record(data: &Path) -> BTreeMap<String, usize> {
+    let read_only = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let conn = rusqlite::Connection::open_with_flags(data.join("pushwatch.db"), read_only).unwrap();
+    let mut statement = conn
+        .prepare(
+            "SELECT g.stream, 'row' || o.id FROM incident_groups g JOIN outbox o ON o.group_id = g.id \
+             WHERE o.outcome IN ('sent', 'sent_plain') \
+             UNION SELECT g.stream, 'digest' || m.digest FROM incident_groups g JOIN messages m ON m.group_id = g.id \
+             JOIN outbox d ON d.digest = m.digest WHERE d.outcome IN ('sent', 'sent_plain')",
+        )
+        .unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    for row in rows {
+        let (key, _): (String, String) = row.unwrap();
+        *told.entry(key.rsplit('/').next().unwrap().to_owned()).or_default() += 1;
+    }
+    told
+}
+
+/// The numbers of the rows that were sent, by the record.
+#[allow(dead_code, reason = "the load bench, which shares this file, has no use for it")]
+pub(crate) fn sent_on_record(data: &Path) -> BTreeSet<u64> {
+    let read_only = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let conn = rusqlite::Connection::open_with_flags(data.join("pushwatch.db"), read_only).unwrap();
+    let mut statement = conn.prepare("SELECT id FROM outbox WHERE outcome IN ('sent', 'sent_plain')").unwrap();
+    let rows = statement.query_map([], |row| row.get::<_, i64>(0)).unwrap();
+    rows.map(|id| id.unwrap().cast_unsigned()).collect()
+}
+
+/// Waits until all these streams are told on record, or its patience ends.
+#[allow(dead_code, reason = "the load bench, which shares this file, has no use for it")]
+pub(crate) async fn until_told(data: &Path, streams: &BTreeSet<String>, patience: Duration) -> BTreeMap<String, usize> {
+    let start = Instant::now();
+    loop {
+        let told = told_on_record(data);
+        if streams.iter().all(|stream| told.contains_key(stream)) || start.elapsed() > patience {
+            return told;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// A webhook that answers 200 and keeps which streams it heard of.
 pub(crate) struct Keeper {
     address: SocketAddr,

@@ -8,12 +8,15 @@ use super::super::retry::{self, DAY, Next, Tried};
 use super::super::topic::Topic;
 use super::super::verdict::Verdict;
 use super::Desk;
-use crate::model::{DeliveryOutcome, DeliveryState, Reason, Timestamp};
+use crate::model::{DeliveryOutcome, DeliveryState, DigestId, Reason, Timestamp};
 
 impl Desk {
     /// Takes a call's verdict in.
     pub(crate) fn settle(&mut self, flight: &Flight, verdict: Verdict, now: Timestamp, dice: f64) -> Aftermath {
         let why = verdict.why();
+        if let Some(digest) = flight.topic.digest() {
+            self.digests.called(digest);
+        }
         match &verdict {
             Verdict::Sent { platform_id, place } => {
                 self.told(flight, platform_id.as_deref(), place.as_deref(), now);
@@ -60,12 +63,13 @@ impl Desk {
     }
 
     fn told(&mut self, flight: &Flight, platform_id: Option<&str>, place: Option<&str>, now: Timestamp) {
-        // A notice is told once and never looked at again.
-        let Topic::Group(group) = flight.topic else { return self.done(flight, now) };
-        let before = self.living.get(group).cloned();
+        let standing = self.known(flight.topic).cloned();
+        let before = standing.clone();
+        let stands_in: Box<[_]> = flight.topic.group().map(|group| self.stood_for(group)).unwrap_or_default().into();
         let known = match &flight.act {
             Act::Post => Some(Known {
-                stands_in: self.stood_for(group).into(),
+                stands_in,
+                edited_at: Some(now),
                 platform_id: platform_id.map(Into::into),
                 place: place.map(Into::into),
                 revision: flight.revision,
@@ -74,15 +78,22 @@ impl Desk {
                 life: Life::Open,
             }),
             Act::Edit(_) => before.map(|before| Known {
-                stands_in: self.stood_for(group).into(),
+                stands_in,
+                edited_at: Some(now),
                 revision: flight.revision.max(before.revision),
                 ..before
             }),
             Act::Note { .. } => None,
         };
-        if let Some(known) = known {
-            self.changes.messages.push(known.message(&self.channel, group));
-            self.living.set(group, known);
+        let parted = self.heard_of(flight, now);
+        match (known, standing) {
+            (Some(known), _) => self.set_known(flight.topic, known),
+            // Its place in a digest is no longer kept with it.
+            (None, Some(before)) if parted => self.set_known(flight.topic, before),
+            (None, _) => {}
+        }
+        if let Some(digest) = flight.topic.digest() {
+            self.digest_told(digest, flight, now);
         }
         match (&flight.act, flight.reason) {
             // The note is still owed.
@@ -93,6 +104,27 @@ impl Desk {
                 self.queue.put_back(flight.topic, now);
             }
             _ => self.done(flight, now),
+        }
+    }
+
+    /// A group was told of by itself. Whether it left the digest that told of it before.
+    fn heard_of(&mut self, flight: &Flight, now: Timestamp) -> bool {
+        match (flight.topic, &flight.act, flight.reason) {
+            (Topic::Group(group), Act::Post | Act::Note { .. }, Reason::Post | Reason::Reply) => {
+                self.part(group, now).is_some()
+            }
+            _ => false,
+        }
+    }
+
+    fn digest_told(&mut self, id: DigestId, flight: &Flight, now: Timestamp) {
+        match &flight.act {
+            Act::Post => {
+                self.digests.shown(id, flight.closed, now);
+                self.digests.noted(id, flight.closed, now);
+            }
+            Act::Edit(_) => self.digests.shown(id, flight.closed, now),
+            Act::Note { .. } => self.digests.noted(id, flight.closed, now),
         }
     }
 
@@ -116,8 +148,10 @@ impl Desk {
             (Some(entry), _) => {
                 entry.plain = false;
                 entry.edited = 0;
-                self.queue.put_back(topic, now);
+                let due = self.due(topic, now);
+                self.queue.put_back(topic, due);
             }
+            (None, Topic::Digest(digest)) => self.judge(digest, now),
             (None, Topic::Group(group)) if over => {
                 self.living.close(group, |group| self.queue.get(Topic::Group(group)).is_some());
             }
@@ -170,13 +204,11 @@ impl Desk {
     }
 
     fn lose(&mut self, flight: &Flight, why: Option<String>, now: Timestamp) {
-        let known = flight.topic.group().and_then(|group| Some((group, self.living.get(group)?)));
-        let Some((group, known)) = known else {
+        let Some(known) = self.known(flight.topic) else {
             return self.again(flight, why, now, false);
         };
         let known = Known { platform_id: None, ..known.clone() };
-        self.changes.messages.push(known.message(&self.channel, group));
-        self.living.set(group, known);
+        self.set_known(flight.topic, known);
         // Next the plan finds it lost: posted anew, or left alone.
         self.again(flight, why, now, false);
     }
@@ -185,6 +217,9 @@ impl Desk {
         for row in self.queue.remove(flight.topic, flight.covered, dies) {
             let (key, error) = (flight.key.clone(), why.clone());
             self.end(Ended { row, topic: flight.topic, key, outcome: DeliveryOutcome::Dead, error }, now);
+        }
+        if let (Some(digest), None) = (flight.topic.digest(), self.queue.get(flight.topic)) {
+            self.digests.dropped(digest);
         }
         self.rest(flight.topic, flight.closed, now);
     }

@@ -16,28 +16,10 @@ fn refused() -> Notice {
     Notice::RulesRefused { problems: vec!["rules.yaml:12:7: unknown field".to_owned()] }
 }
 
-/// What a chat of any kind says to a post.
-fn any_yes() -> Answer {
-    let result = json!({ "message_id": 5, "chat": { "id": 7 } });
-    Answer::json(200, json!({ "ok": true, "errcode": 0, "result": result, "channel": "C9", "ts": "17.1" }))
-}
-
-fn ok_word() -> Answer {
-    Answer::Say(200, "", "ok".to_owned())
-}
-
 #[tokio::test]
 async fn a_notice_is_one_post_on_every_kind_of_channel_and_nothing_is_edited_for_it() {
-    for kind in ["slack", "slackhook", "wecom", "telegram", "webhook", "console"] {
-        let chat = FakeChat::start(vec![], if kind == "slackhook" { ok_word() } else { any_yes() }).await;
-        let ops = match kind {
-            "slack" => slack(&chat.url, "C1"),
-            "slackhook" => slack_webhook(&chat.url),
-            "wecom" => wecom(&chat.url, "robot"),
-            "telegram" => telegram(&chat.url, 7),
-            "webhook" => webhook(&chat.url),
-            _ => channel("console", Target::Console),
-        };
+    for kind in KINDS {
+        let (chat, ops) = a_chat(kind).await;
         let world = World::new();
         let id = world.store.owe_notice(&ops.name, failing(), world.now());
         let worker = world.run(&ops);

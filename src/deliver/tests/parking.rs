@@ -22,7 +22,7 @@ fn notices(world: &World, name: &str) -> Vec<Notice> {
     let mine = kept.rows.values().filter(|row| row.notification.channel.as_str() == name);
     let notice = |row: &Delivery| match &row.notification.about {
         About::Notice(notice) => Some((**notice).clone()),
-        About::Group(_) => None,
+        About::Group(_) | About::Digest(_) => None,
     };
     mine.filter_map(notice).collect()
 }
@@ -143,7 +143,7 @@ async fn a_channel_that_never_answers_delays_no_other() {
     let dead = FakeChat::start(vec![], Answer::Held(Arc::new(Notify::new()), Box::new(yes()))).await;
     let alive = FakeChat::slack(vec![]).await;
     let (world, hook, ops) = (World::new(), webhook(&dead.url), slack(&alive.url, "C1"));
-    let stuck: Vec<_> = (1..=20).map(|group| world.owe(&hook, group, Reason::Post)).collect();
+    let stuck: Vec<_> = (1..=20).map(|_| world.owe_notice(&hook)).collect();
     let (first, second) = (world.run(&hook), world.run(&ops));
     dead.until(4).await;
     for group in 21..=23 {

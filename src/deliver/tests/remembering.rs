@@ -14,7 +14,7 @@ const MANY: u64 = 10_001;
 fn message(group: u64) -> Message {
     let (channel, platform_id) = (ChannelName::new("ops"), Some("17.1".to_owned()));
     let (group, stands_in) = (GroupId(group), Vec::new());
-    Message { channel, group, platform_id, place: None, revision: 1, posted_at: Timestamp(1), stands_in }
+    Message { channel, group, platform_id, place: None, revision: 1, posted_at: Timestamp(1), stands_in, folded: None }
 }
 
 fn desk() -> Desk {
@@ -42,7 +42,8 @@ fn void(desk: &mut Desk, group: &Group) {
 }
 
 fn die(desk: &mut Desk, group: &Group) {
-    let mut flight = desk.begin(group, Act::Edit(Spot { id: "17.1".into(), place: None }), Vec::new()).unwrap();
+    let mut flight =
+        desk.begin(group, Act::Edit(Spot { id: "17.1".into(), place: None }), Vec::new(), Timestamp(2)).unwrap();
     flight.plain = true;
     desk.settle(&flight, Verdict::PermanentMessage { why: "no".into() }, Timestamp(2), 0.0);
 }

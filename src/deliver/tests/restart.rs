@@ -124,8 +124,8 @@ async fn no_minute_around_a_restart_exceeds_what_the_platform_allows() {
     let before = now - Duration::from_secs(30);
     let record = (0..17).map(|_| Attempt { budget: budget.clone(), at: before });
     world.store.lock().attempts.extend(record);
-    for id in 1..=5 {
-        world.owe(&group, id, Reason::Post);
+    for _ in 0..5 {
+        world.owe_notice(&group);
     }
     let worker = world.run(&group);
     chat.until(1).await;

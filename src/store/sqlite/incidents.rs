@@ -3,9 +3,11 @@
 use rusqlite::{Connection, OptionalExtension};
 use serde::de::DeserializeOwned;
 
-use super::error::{Fault, int};
-use crate::model::{About, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Keyed, Notification};
-use crate::store::Members;
+use super::error::{Fault, int, whole};
+use crate::model::{
+    About, ChannelName, DigestId, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Keyed, Notification,
+};
+use crate::store::{Members, Seated};
 
 /// A new outbox row; one that is about pushwatch itself with its text.
 pub(super) type Owed = (Notification, Option<String>);
@@ -97,6 +99,38 @@ pub(super) fn group(conn: &Connection, id: GroupId) -> Result<Option<Members>, F
     Ok(Some((group, incidents)))
 }
 
+/// The members of a digest behind `after`, and their incidents.
+pub(super) fn members(
+    conn: &Connection,
+    channel: &ChannelName,
+    digest: DigestId,
+    after: GroupId,
+    max: usize,
+) -> Result<Vec<Seated>, Fault> {
+    let mut statement = conn.prepare_cached(
+        "SELECT m.group_id, i.data FROM ( \
+             SELECT group_id FROM messages WHERE digest = ?1 AND group_id > ?2 AND channel = ?3 \
+             ORDER BY group_id LIMIT ?4) m \
+         LEFT JOIN incidents i ON i.group_id = m.group_id ORDER BY m.group_id, i.id",
+    )?;
+    let mut rows = statement.query((int(digest.0), int(after.0), channel.as_str(), int(max as u64)))?;
+    let mut found: Vec<Seated> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let group = GroupId(whole(row.get(0)?));
+        if found.last().is_none_or(|(last, _)| *last != group) {
+            found.push((group, Vec::new()));
+        }
+        let incident = match row.get_ref(1)? {
+            rusqlite::types::ValueRef::Null => None,
+            data => Some(parse(text(data)?, "incident")?),
+        };
+        if let Some((_, incidents)) = found.last_mut() {
+            incidents.extend(incident);
+        }
+    }
+    Ok(found)
+}
+
 /// An incident as it was last written.
 pub(super) fn incident(conn: &Connection, id: IncidentId) -> Result<Option<Incident>, Fault> {
     let mut statement = conn.prepare_cached("SELECT data FROM incidents WHERE id = ?")?;
@@ -128,7 +162,7 @@ fn put_incident(conn: &Connection, incident: &Incident, data: &str) -> Result<()
 pub(super) fn with_notices(owed: Vec<Notification>) -> Result<Vec<Owed>, Fault> {
     let with_notice = |notification: Notification| {
         let notice = match &notification.about {
-            About::Group(_) => None,
+            About::Group(_) | About::Digest(_) => None,
             About::Notice(notice) => Some(written(notice)?),
         };
         Ok((notification, notice))

@@ -65,12 +65,12 @@ use self::shards::Standing;
 use self::shared::Shared;
 use self::start::Started;
 use super::{
-    Appended, Batch, Changes, ChannelState, Commit, EngineState, Lease, Members, Opened, Page, Reader, Shard, State,
-    Store, StoreError, Table, Wanted,
+    Appended, Batch, Changes, ChannelState, Commit, EngineState, Lease, Members, Opened, Page, Reader, Seated, Shard,
+    State, Store, StoreError, Table, Wanted,
 };
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{ChannelName, Delivery, DeliveryId, GroupId, NewEntry, Seq, Timestamp};
+use crate::model::{ChannelName, Delivery, DeliveryId, DigestId, GroupId, NewEntry, Seq, Timestamp};
 
 /// The store on one machine: a data folder with a SQLite database.
 #[derive(Debug)]
@@ -250,5 +250,17 @@ impl Reader for Sqlite {
     fn dead<'a>(&'a self, channel: &'a ChannelName) -> BoxFuture<'a, Result<u64, StoreError>> {
         let channel = channel.clone();
         async move { self.readers.read(move |conn| deliveries::dead(conn, &channel)).await }.boxed()
+    }
+
+    fn members<'a>(
+        &'a self,
+        channel: &'a ChannelName,
+        digest: DigestId,
+        after: GroupId,
+        max: usize,
+    ) -> BoxFuture<'a, Result<Vec<Seated>, StoreError>> {
+        let channel = channel.clone();
+        async move { self.readers.read(move |conn| incidents::members(conn, &channel, digest, after, max)).await }
+            .boxed()
     }
 }

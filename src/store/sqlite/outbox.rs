@@ -5,18 +5,20 @@ use rusqlite::{Connection, Row};
 use super::error::{Fault, int, whole};
 use super::incidents;
 use crate::model::{
-    About, Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, GroupId, Message, News,
-    Notification, Reason, Severity, Timestamp,
+    About, Attempt, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, DigestId, Folded, GroupId,
+    Message, News, Notification, Reason, Severity, Timestamp,
 };
-use crate::store::{ChannelChanges, ChannelState};
+use crate::store::{ChannelChanges, ChannelState, DIGEST};
 
 /// Stands in the column of rows that are about no group; groups count from 1.
 const NO_GROUP: GroupId = GroupId(0);
 
+const SEVERITIES: [Severity; 3] = [Severity::Info, Severity::Warning, Severity::Critical];
+
 /// What [`delivery`] reads, and how many columns that are.
 pub(super) const COLUMNS: &str = "id, channel, group_id, reason, severity, at, state, attempts, not_before, outcome, error, \
-                       possible_duplicate, done_at, notice, news, stands_in";
-pub(super) const WIDTH: usize = 16;
+                       possible_duplicate, done_at, notice, news, stands_in, digest";
+pub(super) const WIDTH: usize = 17;
 
 /// Adds a row that waits to be sent; `notice` is the text of what it says about pushwatch itself.
 pub(super) fn insert(
@@ -26,8 +28,8 @@ pub(super) fn insert(
     notice: Option<&str>,
 ) -> Result<(), Fault> {
     conn.prepare_cached(
-        "INSERT INTO outbox (id, channel, group_id, reason, severity, at, notice, news, stands_in) \
-         VALUES (?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO outbox (id, channel, group_id, reason, severity, at, notice, news, stands_in, digest) \
+         VALUES (?,?,?,?,?,?,?,?,?,?)",
     )?
     .execute((
         int(id.0),
@@ -39,6 +41,7 @@ pub(super) fn insert(
         notice,
         notification.news.as_str(),
         notification.stands_in.as_ref().map(ChannelName::as_str),
+        digest_of(notification).map(|digest| int(digest.0)),
     ))?;
     Ok(())
 }
@@ -63,8 +66,8 @@ pub(super) fn write(conn: &Connection, channel: &ChannelName, changes: &ChannelC
     }
     for message in &changes.messages {
         conn.prepare_cached(
-            "REPLACE INTO messages (group_id, channel, platform_id, place, revision, posted_at, stands_in) \
-             VALUES (?,?,?,?,?,?,?)",
+            "REPLACE INTO messages (group_id, channel, platform_id, place, revision, posted_at, stands_in, digest, \
+             digest_severity) VALUES (?,?,?,?,?,?,?,?,?)",
         )?
         .execute((
             int(message.group.0),
@@ -74,6 +77,8 @@ pub(super) fn write(conn: &Connection, channel: &ChannelName, changes: &ChannelC
             int(message.revision),
             message.posted_at.0,
             stood_for(&message.stands_in)?,
+            message.folded.map(|folded| int(folded.digest.0)),
+            message.folded.map(|folded| folded.severity.as_str()),
         ))?;
     }
     for attempt in &changes.attempts {
@@ -102,12 +107,14 @@ pub(super) fn load(
 ) -> Result<ChannelState, Fault> {
     let deliveries = unfinished(conn, channel, DeliveryId(0), until, usize::MAX)?;
     let mut statement = conn.prepare(
-        "SELECT m.group_id, m.channel, m.platform_id, m.place, m.revision, m.posted_at, m.stands_in FROM messages m \
-         WHERE m.channel = ?1 AND m.group_id IN ( \
+        "SELECT m.group_id, m.channel, m.platform_id, m.place, m.revision, m.posted_at, m.stands_in, m.digest, \
+             m.digest_severity \
+         FROM messages m WHERE m.channel = ?1 AND (m.group_id IN ( \
              SELECT id FROM incident_groups WHERE forgotten = 0 \
-             UNION SELECT group_id FROM outbox WHERE channel = ?1 AND state IN ('pending', 'sending'))",
+             UNION SELECT group_id FROM outbox WHERE channel = ?1 AND state IN ('pending', 'sending')) \
+         OR m.digest IN (SELECT CAST(key AS INTEGER) FROM channel_keyed WHERE channel = ?1 AND kind = ?2))",
     )?;
-    let mut rows = statement.query([channel.as_str()])?;
+    let mut rows = statement.query((channel.as_str(), DIGEST))?;
     let mut messages = Vec::new();
     while let Some(row) = rows.next()? {
         messages.push(message(row)?);
@@ -187,7 +194,21 @@ fn message(row: &Row<'_>) -> Result<Message, Fault> {
         revision: whole(row.get(4)?),
         posted_at: Timestamp(row.get(5)?),
         stands_in,
+        folded: match row.get::<_, Option<i64>>(7)? {
+            None => None,
+            Some(digest) => Some(Folded {
+                digest: DigestId(whole(digest)),
+                severity: word(row, 8, &SEVERITIES, |severity| severity.as_str())?,
+            }),
+        },
     })
+}
+
+fn digest_of(notification: &Notification) -> Option<DigestId> {
+    match notification.about {
+        About::Digest(digest) => Some(digest),
+        About::Group(_) | About::Notice(_) => None,
+    }
 }
 
 /// The names as JSON; none for most messages.
@@ -204,12 +225,12 @@ pub(super) fn delivery(row: &Row<'_>, channel: &ChannelName) -> Result<Delivery,
         rusqlite::types::ValueRef::Null => None,
         _ => Some(word(row, 9, DeliveryOutcome::ALL, |outcome| outcome.as_str())?),
     };
-    let about = match row.get_ref(13)? {
-        rusqlite::types::ValueRef::Null => About::Group(GroupId(whole(row.get(2)?))),
-        notice => About::Notice(Box::new(incidents::parse(incidents::text(notice)?, "notice")?)),
+    let about = match (row.get_ref(13)?, row.get::<_, Option<i64>>(16)?) {
+        (rusqlite::types::ValueRef::Null, None) => About::Group(GroupId(whole(row.get(2)?))),
+        (rusqlite::types::ValueRef::Null, Some(digest)) => About::Digest(DigestId(whole(digest))),
+        (notice, _) => About::Notice(Box::new(incidents::parse(incidents::text(notice)?, "notice")?)),
     };
     let reasons = [Reason::Edit, Reason::Reply, Reason::Post, Reason::Notice];
-    let severities = [Severity::Info, Severity::Warning, Severity::Critical];
     let states = [DeliveryState::Pending, DeliveryState::Sending, DeliveryState::Done, DeliveryState::Dead];
     Ok(Delivery {
         id: DeliveryId(whole(row.get(0)?)),
@@ -217,7 +238,7 @@ pub(super) fn delivery(row: &Row<'_>, channel: &ChannelName) -> Result<Delivery,
             channel: channel.clone(),
             about,
             reason: word(row, 3, &reasons, |reason| reason.as_str())?,
-            severity: word(row, 4, &severities, |severity| severity.as_str())?,
+            severity: word(row, 4, &SEVERITIES, |severity| severity.as_str())?,
             at: Timestamp(row.get(5)?),
             news: word(row, 14, &News::ALL, |news| news.as_str())?,
             stands_in: row.get::<_, Option<String>>(15)?.map(|name| ChannelName::new(&name)),

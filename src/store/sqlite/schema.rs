@@ -14,7 +14,7 @@ use super::{OpenError, journal};
 const APPLICATION: i32 = 0x7077_6174;
 
 /// Each step takes the schema one version up; what has been released is never changed.
-const MIGRATIONS: &[&str] = &[V1, V2, V3];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// Bytes of a page.
 pub(super) const PAGE: u64 = 4096;
@@ -136,6 +136,14 @@ const V3: &str = "
         value TEXT NOT NULL,
         PRIMARY KEY (channel, kind, key)
     ) STRICT, WITHOUT ROWID;
+";
+
+// Many groups told by one message: a row may be about a digest (`group_id` is 0 then), and groups have a place in one.
+const V4: &str = "
+    ALTER TABLE outbox ADD COLUMN digest INTEGER;
+    ALTER TABLE messages ADD COLUMN digest INTEGER;
+    ALTER TABLE messages ADD COLUMN digest_severity TEXT;
+    CREATE INDEX messages_of_digest ON messages(digest, group_id) WHERE digest IS NOT NULL;
 ";
 
 /// Opens the database for writing, after checking that it is ours, whole and not newer than this program.

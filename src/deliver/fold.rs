@@ -1,0 +1,190 @@
+//! When posts go out by themselves, when they wait for each other, and when they become one digest. Pure.
+
+use std::time::Duration;
+
+use crate::model::{DigestId, Timestamp};
+
+/// More posts than this that are due at once are told by one message.
+pub(crate) const MOST_ALONE: usize = 3;
+
+/// Posts are gathered until none has come for so long,
+const QUIET: Duration = Duration::from_millis(250);
+
+/// and until so long after one went out by itself: of many that break in the same second one may be known first.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// But the first of them waits no longer than this.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// After a fold the storm is taken to be on for so long: what is due meanwhile waits for the next fold.
+const STORM: Duration = Duration::from_secs(20);
+
+/// A digest is joined this long after it was posted, where the chat can edit; people look at it still.
+pub(crate) const YOUNG: Duration = Duration::from_secs(60);
+
+/// What posts wait in a channel that could make a call now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scene {
+    /// How many are due.
+    pub(crate) due: usize,
+    /// Since when there has been one without a break.
+    pub(crate) since: Timestamp,
+    /// When the last one came.
+    pub(crate) last: Timestamp,
+    /// When one last went out by itself.
+    pub(crate) alone_at: Timestamp,
+    /// When some were last folded.
+    pub(crate) folded_at: Timestamp,
+    /// What they can join.
+    pub(crate) open: Open,
+}
+
+/// The digest that others can join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Open {
+    /// There is none.
+    None,
+    /// Its post has not been begun: what joins it is told by the same call.
+    Untold(DigestId),
+    /// It was posted a short while ago, and will be edited.
+    Told(DigestId),
+}
+
+/// What to do with the posts that are due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// They go out one by one.
+    Alone,
+    /// None goes out before then.
+    Wait(Timestamp),
+    /// They become part of this digest.
+    Join(DigestId),
+    /// They become a new digest.
+    Anew,
+}
+
+/// Decides. One post in a calm channel goes at once; what comes close to another is gathered first.
+pub(crate) fn decide(scene: Scene, now: Timestamp) -> Step {
+    let storm_until = scene.folded_at + STORM;
+    let calm = now >= storm_until && now >= scene.alone_at + SETTLE;
+    let gathered_at = (scene.last + QUIET).max(scene.alone_at + SETTLE).min(scene.since + PATIENCE);
+    match (scene.due, scene.open) {
+        (0, _) => Step::Alone,
+        (1, Open::None | Open::Told(_)) if calm => Step::Alone,
+        _ if now < gathered_at => Step::Wait(gathered_at),
+        (_, Open::Untold(digest)) => Step::Join(digest),
+        (due, Open::Told(digest)) if due > MOST_ALONE => Step::Join(digest),
+        _ if now < storm_until => Step::Wait(storm_until),
+        (due, Open::None) if due > MOST_ALONE => Step::Anew,
+        (_, Open::None | Open::Told(_)) => Step::Alone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+    const DIGEST: DigestId = DigestId(7);
+
+    fn after(millis: u64) -> Timestamp {
+        NOW + Duration::from_millis(millis)
+    }
+
+    /// So many that came at once, in a channel that was calm.
+    fn calm(due: usize) -> Scene {
+        let never = Timestamp(0);
+        Scene { due, since: NOW, last: NOW, alone_at: never, folded_at: never, open: Open::None }
+    }
+
+    #[test]
+    fn one_in_a_calm_channel_goes_at_once_and_what_follows_it_closely_is_gathered() {
+        assert_eq!(decide(calm(1), NOW), Step::Alone);
+        let close = Scene { alone_at: NOW, since: after(40), last: after(40), ..calm(1) };
+        assert_eq!(decide(close, after(40)), Step::Wait(after(1_000)));
+        assert_eq!(decide(close, after(1_000)), Step::Alone);
+        let later = Scene { since: after(900), last: after(900), ..close };
+        assert_eq!(decide(later, after(1_000)), Step::Alone);
+        assert_eq!(decide(calm(0), NOW), Step::Alone);
+    }
+
+    #[test]
+    fn up_to_three_go_by_themselves_and_more_are_folded_once_no_more_come() {
+        for (due, step) in [(2, Step::Alone), (3, Step::Alone), (4, Step::Anew), (10_000, Step::Anew)] {
+            assert_eq!(decide(calm(due), NOW), Step::Wait(after(250)));
+            assert_eq!(decide(calm(due), after(250)), step, "{due}");
+        }
+    }
+
+    #[test]
+    fn a_stream_of_posts_is_waited_for_no_longer_than_the_first_of_them_can_wait() {
+        let streaming = Scene { last: after(1_490), ..calm(500) };
+        assert_eq!(decide(streaming, after(1_490)), Step::Wait(after(1_500)));
+        assert_eq!(decide(streaming, after(1_500)), Step::Anew);
+    }
+
+    #[test]
+    fn the_next_digest_comes_no_sooner_than_twenty_seconds_after_the_last_one() {
+        let storm = |due| Scene { folded_at: NOW, since: after(2_000), last: after(2_000), ..calm(due) };
+        for due in [1, 3, 4, 500] {
+            assert_eq!(decide(storm(due), after(5_000)), Step::Wait(after(20_000)), "{due}");
+        }
+        assert_eq!(decide(storm(3), after(20_000)), Step::Alone);
+        assert_eq!(decide(storm(4), after(20_000)), Step::Anew);
+    }
+
+    #[test]
+    fn a_young_digest_is_joined_by_many_and_one_that_is_not_told_yet_by_all() {
+        let scene = |due, open| Scene { folded_at: NOW, since: after(2_000), last: after(2_000), open, ..calm(due) };
+        assert_eq!(decide(scene(4, Open::Told(DIGEST)), after(2_100)), Step::Wait(after(2_250)));
+        assert_eq!(decide(scene(4, Open::Told(DIGEST)), after(2_250)), Step::Join(DIGEST));
+        assert_eq!(decide(scene(3, Open::Told(DIGEST)), after(2_250)), Step::Wait(after(20_000)));
+        assert_eq!(decide(scene(3, Open::Told(DIGEST)), after(20_000)), Step::Alone);
+        assert_eq!(decide(scene(1, Open::Untold(DIGEST)), after(2_250)), Step::Join(DIGEST));
+    }
+
+    proptest! {
+        /// A channel that can't edit, with posts that come at these times of one second and calls that take so long.
+        #[test]
+        fn a_storm_of_one_second_is_told_by_three_posts_in_its_first_minute(
+            mut comings in prop::collection::vec(0u64..1_000, 1..60),
+            call in 1u64..900,
+        ) {
+            comings.sort_unstable();
+            let total = comings.len();
+            let (mut scene, mut free_at, mut came, mut told, mut posts) = (calm(0), NOW, 0, 0, 0);
+            for millis in 0..60_000 {
+                let now = after(millis);
+                let new = comings[came..].iter().take_while(|at| **at <= millis).count();
+                if new > 0 {
+                    came += new;
+                    scene.since = if scene.due == 0 { now } else { scene.since };
+                    scene.last = now;
+                    scene.due += new;
+                }
+                if scene.due == 0 || now < free_at {
+                    continue;
+                }
+                match decide(scene, now) {
+                    Step::Wait(until) => prop_assert!(until > now),
+                    Step::Alone => {
+                        scene.due -= 1;
+                        scene.alone_at = now;
+                        (told, posts, free_at) = (told + 1, posts + 1, after(millis + call));
+                    }
+                    Step::Anew => {
+                        prop_assert!(scene.due > MOST_ALONE);
+                        scene.folded_at = now;
+                        (told, posts, free_at) = (told + scene.due, posts + 1, after(millis + call));
+                        scene.due = 0;
+                    }
+                    Step::Join(_) => prop_assert!(false, "there is nothing to join"),
+                }
+            }
+            prop_assert_eq!(told, total);
+            prop_assert!(posts <= 3 || total <= 4, "{} posts", posts);
+        }
+    }
+}
