@@ -32,7 +32,11 @@ fn item(rule: &Rule, rules: &RuleSet) -> Value {
     if !rule.types.is_empty() {
         set("types", rule.types.iter().map(ToString::to_string).collect());
     }
-    set("conditions", json!(rule.conditions.len()));
+    if !rule.conditions.is_empty() {
+        // As it stands in the file: what came from the environment is a reference still.
+        let conditions = rule.conditions.iter().map(|one| (one.field().to_owned(), json!(one.written())));
+        set("where", Value::Object(conditions.collect()));
+    }
     set("per", json!(rule.per.as_str()));
     set("threshold", threshold(rule));
     set("severity", severity(&rule.plan));
@@ -48,8 +52,15 @@ fn item(rule: &Rule, rules: &RuleSet) -> Value {
             set(key, json!(words(duration)));
         }
     }
+    if let Some(limit) = rule.rate_limit {
+        set("rate_limit", json!({ "burst": limit.burst, "every": words(limit.every) }));
+    }
+    if !rule.active.is_empty() {
+        set("active", rule.active.iter().map(|interval| json!(&*interval.name)).collect());
+    }
     // A rule without its own word goes by the routes first; `defaults.notify` is what remains.
     set("notify", names(rule.notify.as_ref().unwrap_or(&rules.notify)));
+    set("routed", json!(rule.notify.is_none() && !rules.routes.is_empty()));
     if !rule.inhibits.is_empty() {
         set("inhibits", rule.inhibits.iter().map(|name| json!(&**name)).collect());
     }
@@ -112,13 +123,16 @@ mod tests {
                     defaults: { notify: [c] }\nrules:\n\
                     - { name: stall, on: push_error, types: [video_frames_late, 7], threshold: { within: 90s }, \
                     severity: { warning: 3, critical: 10 } }\n\
-                    - { name: gop, on: push_error, types: [16], severity: info }\n";
-        let rules = crate::rules::load(text, "rules.yaml", &|_| None).unwrap();
+                    - { name: gop, on: push_error, types: [16], severity: info, \
+                    where: { stream: \"live_*\", node: \"=~ ${NODE}\" }, rate_limit: { burst: 1, every: 1h } }\n";
+        let rules = crate::rules::load(text, "rules.yaml", &|_| Some("hunter2.*".to_owned())).unwrap();
         let listed = list(&rules, Path::new("rules.yaml"), Timestamp(5));
         assert_eq!(listed["items"][0]["types"], json!(["video_frames_late", "audio_frames_late"]));
         assert_eq!(listed["items"][0]["threshold"], json!({ "count": 3, "of": "count", "within": "1m30s" }));
         assert_eq!(listed["items"][0]["severity"], json!({ "warning": 3, "critical": 10 }));
         assert_eq!(listed["items"][1]["severity"], "info");
+        assert_eq!(listed["items"][1]["where"], json!({ "stream": "live_*", "node": "=~ ${NODE}" }));
+        assert_eq!(listed["items"][1]["rate_limit"], json!({ "burst": 1, "every": "1h" }));
         assert_eq!(listed["items"][1]["notify"], json!(["c"]));
         assert_eq!(
             (&listed["next"], &listed["loaded_at"], &listed["hash"]),

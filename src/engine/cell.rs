@@ -1,5 +1,7 @@
 //! What the engine keeps of one key: a stream's sessions, windows, and which incidents and group are its own. Pure.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{GroupId, IncidentId, Timestamp};
@@ -27,7 +29,14 @@ pub(super) struct Cell {
     pub(super) full_at: Vec<(u32, Timestamp)>,
     /// What rules on silence have heard, by place of the rule.
     pub(super) watches: Vec<(u32, Watch)>,
+    /// Rules that count ends of pushes of many streams, by place, and the time of the end by which each of them counts
+    /// this stream as down.
+    pub(super) downs: Vec<(u32, Timestamp)>,
 }
+
+/// Nobody asks for an end older than this: no window is wider than three days, and no incident of ends lasts longer than
+/// one.
+const DOWN_MEMORY: Duration = Duration::from_secs(5 * 24 * 3600);
 
 /// A rule's window, by what it measures.
 #[derive(Clone, Debug)]
@@ -101,8 +110,8 @@ impl Cell {
         self.incidents.iter().rev().find(|(p, _)| *p == place).map(|(_, id)| *id)
     }
 
-    /// Forgets what has no bearing any more; returns whether the durable part changed.
-    pub(super) fn prune(&mut self, now: Timestamp, rules: &[Rule]) -> bool {
+    /// Forgets what has no bearing any more, pushes that ended after this long; returns whether the durable part changed.
+    pub(super) fn prune(&mut self, now: Timestamp, rules: &[Rule], pushes: Duration) -> bool {
         self.windows.retain(|(place, counter)| match (rules.get(*place as usize), counter) {
             (Some(rule), Counter::Sum(window)) => !window.is_idle(now, rule.within.unwrap_or_default()),
             (Some(rule), Counter::High(slots)) => !slots.is_idle(now, rule.within.unwrap_or_default()),
@@ -113,7 +122,10 @@ impl Cell {
         let buckets = self.full_at.len();
         self.full_at.retain(|(_, at)| *at > now);
         let refilled = self.full_at.len() != buckets;
-        self.sessions.prune(now) || refilled
+        let downs = self.downs.len();
+        self.downs.retain(|(_, at)| *at + DOWN_MEMORY > now);
+        let forgotten = self.downs.len() != downs;
+        self.sessions.prune(now, pushes) || refilled || forgotten
     }
 
     /// Whether nothing is left to keep.
@@ -125,5 +137,6 @@ impl Cell {
             && self.waiting == 0
             && self.full_at.is_empty()
             && self.watches.is_empty()
+            && self.downs.is_empty()
     }
 }

@@ -1,6 +1,6 @@
 //! What a push's begin, its end, or a report of a newer push says about open incidents, whatever the rules. Pure.
 
-use crate::model::{Cause, EventKind, Incident, IncidentId, Key, RuleOutcome, Scope, State, Timestamp};
+use crate::model::{Cause, EventKind, Incident, IncidentId, Key, RuleOutcome, State};
 
 use super::Engine;
 use super::judge::count;
@@ -25,7 +25,7 @@ impl Engine {
         if self.per_session {
             self.collect_by_session(report, &mut over);
         }
-        if report.is_back {
+        if cause == Cause::Reconnected {
             self.count_back(report, &mut over);
         }
         for id in over {
@@ -38,44 +38,10 @@ impl Engine {
     fn collect_by_session(&self, report: &Report<'_>, over: &mut Vec<IncidentId>) {
         let (stream, session) = (&report.event.stream, report.event.session.as_deref());
         let Some(cell) = self.cells.get(&report.stream) else { return };
-        for id in cell.sessions.ids() {
+        for id in cell.sessions.ids(report.received) {
             let own = session == Some(id);
             if own == (report.event.kind == EventKind::PushEnd) || session.is_none() {
                 self.collect(&Key::Session { stream: stream.clone(), session: id.into() }, report, over);
-            }
-        }
-    }
-
-    /// Whether a stream's pushes have all ended, as far as is known.
-    pub(super) fn is_down(&self, stream: &Key, now: Timestamp) -> bool {
-        let Some(cell) = self.cells.get(stream).filter(|cell| !cell.sessions.any_live(now)) else { return false };
-        let told = |id: &IncidentId| {
-            let incident = self.incidents.get(id);
-            incident.is_some_and(|i| i.on == EventKind::PushEnd && i.state != State::Resolved)
-        };
-        cell.sessions.any_ended() || cell.incidents.iter().any(|(_, id)| told(id))
-    }
-
-    /// A stream is back: of the wide incidents that count ends of pushes, those are over in which so many are back
-    /// that what is left is below the lowest level.
-    fn count_back(&mut self, report: &Report<'_>, over: &mut Vec<IncidentId>) {
-        let wide = [Scope::App, Scope::Domain, Scope::UserIp, Scope::All];
-        let mut counted: Vec<(u32, IncidentId)> = Vec::new();
-        for cell in wide.into_iter().filter_map(|scope| report.key(scope)).filter_map(|key| self.cells.get(&key)) {
-            counted.extend_from_slice(&cell.incidents);
-        }
-        for (place, id) in counted {
-            let lowest = self.rules.rules.get(place as usize).map_or(1, |rule| rule.plan.lowest());
-            let Some(incident) = self.incidents.get_mut(&id).filter(|i| i.is_firing()) else { continue };
-            if incident.on != EventKind::PushEnd || incident.silence.is_some() {
-                continue;
-            }
-            incident.back = incident.back.saturating_add(1);
-            self.dirty_incidents.insert(id);
-            let ended = incident.distinct.map_or(incident.count, |distinct| distinct.number);
-            match ended.saturating_sub(incident.back) < lowest {
-                true => over.push(id),
-                false => self.keep_up(id),
             }
         }
     }

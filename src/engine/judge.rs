@@ -35,7 +35,7 @@ impl Engine {
             None => Standing::Open,
         };
         let (time, wall) = (event.time(received), self.wall.read(entry.seq, received));
-        let report = Report { event, stream, time, received, wall, standing, other_live: false, is_back: false };
+        let report = Report { event, stream, time, received, wall, standing, other_live: false };
         let mut scratch = std::mem::take(&mut self.scratch);
         self.find(&report, &mut scratch, |_, _| {});
         for finding in &scratch.findings {
@@ -62,12 +62,9 @@ impl Engine {
     /// Takes a callback in.
     pub(super) fn take_in(&mut self, event: &Event, received: Timestamp) {
         let stream = Key::Stream(event.stream.clone());
-        let was_down = self.is_down(&stream, received);
         let (standing, other_live) = self.track_session(&stream, event, received);
-        let is_word = matches!(event.kind, EventKind::PushBegin | EventKind::PushError);
-        let is_back = was_down && is_word && standing == Standing::Open;
         let (time, wall) = (event.time(received), self.wall.read(self.seq, received));
-        let report = Report { event, stream, time, received, wall, standing, other_live, is_back };
+        let report = Report { event, stream, time, received, wall, standing, other_live };
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut missed = std::mem::take(&mut self.tally);
         let mut trace = self.trace.take();
@@ -79,7 +76,9 @@ impl Engine {
         });
         self.tally = missed;
         for finding in &scratch.findings {
+            let before = self.ended(finding);
             let outcome = self.judge(&report, finding, &scratch.matched[finding.matched.clone()]);
+            self.note_down(&report, finding, before);
             count(&mut self.tally, finding.place, outcome);
             if let Some(trace) = &mut trace {
                 trace.found(finding, outcome);

@@ -12,6 +12,7 @@ mod audience;
 mod cell;
 mod closing;
 mod distinct;
+mod down;
 mod effect;
 mod group;
 mod hold;
@@ -316,6 +317,7 @@ impl Engine {
 
     /// Looks at the cells whose time has come and gives back those in which nothing is left.
     fn check_cells(&mut self) {
+        let pushes = if self.per_session { sessions::PUSH_MEMORY } else { sessions::ENDED_MEMORY };
         for _ in 0..CHECKS_PER_STEP {
             match self.checks.front() {
                 Some((at, _)) if *at <= self.now => {}
@@ -323,7 +325,7 @@ impl Engine {
             }
             let Some((_, key)) = self.checks.pop_front() else { break };
             let Some(cell) = self.cells.get_mut(&key) else { continue };
-            if cell.prune(self.now, &self.rules.rules) {
+            if cell.prune(self.now, &self.rules.rules, pushes) {
                 self.dirty_cells.insert(key.clone());
             }
             if cell.is_idle() {

@@ -20,8 +20,6 @@ pub(super) struct Report<'a> {
     pub(super) standing: Standing,
     /// For the end of a push: another session of the stream goes on.
     pub(super) other_live: bool,
-    /// The stream was down, and this is word of a push of it.
-    pub(super) is_back: bool,
 }
 
 impl Report<'_> {

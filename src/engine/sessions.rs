@@ -9,6 +9,10 @@ use crate::model::Timestamp;
 /// How long an ended session is known as ended: a late report of it opens nothing.
 pub(super) const ENDED_MEMORY: Duration = Duration::from_secs(30 * 60);
 
+/// How long an ended session is known to have been there, where rules judge each push by itself: what such a rule told of
+/// its end is over with any newer push, and is closed after a day without one.
+pub(super) const PUSH_MEMORY: Duration = Duration::from_secs(48 * 3600);
+
 /// A session of which nothing was heard for this long is no longer taken for live: its end got lost.
 pub(super) const LIVE_MEMORY: Duration = Duration::from_secs(24 * 3600);
 
@@ -115,9 +119,15 @@ impl Sessions {
         }
     }
 
-    /// The sessions that are known, live or ended.
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.list.iter().map(|session| &*session.id)
+    /// The sessions that are known, live or ended, by name: when they were last pruned has no bearing on it.
+    pub(super) fn ids(&self, now: Timestamp) -> Vec<&str> {
+        let known = |session: &&Session| match session.phase {
+            Phase::Live => now < session.at + LIVE_MEMORY,
+            Phase::Ended => now < session.at + PUSH_MEMORY,
+        };
+        let mut ids: Vec<&str> = self.list.iter().filter(known).map(|session| &*session.id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// Whether any session is live now.
@@ -126,18 +136,12 @@ impl Sessions {
         self.list.iter().any(|s| s.phase == Phase::Live && now < s.at + LIVE_MEMORY)
     }
 
-    /// Whether any is known to have ended.
-    #[must_use]
-    pub(super) fn any_ended(&self) -> bool {
-        self.list.iter().any(|s| s.phase == Phase::Ended)
-    }
-
-    /// Forgets what has no bearing any more; returns whether anything went.
-    pub(super) fn prune(&mut self, now: Timestamp) -> bool {
+    /// Forgets what has no bearing any more, the ended ones after `memory`; returns whether anything went.
+    pub(super) fn prune(&mut self, now: Timestamp, memory: Duration) -> bool {
         let before = self.list.len();
         self.list.retain(|s| match s.phase {
             Phase::Live => now < s.at + LIVE_MEMORY + SLACK,
-            Phase::Ended => now < s.at + ENDED_MEMORY + SLACK,
+            Phase::Ended => now < s.at + memory + SLACK,
         });
         self.list.shrink_to_fit();
         self.list.len() != before
@@ -151,7 +155,9 @@ impl Sessions {
 
     fn push(&mut self, session: Session) {
         if self.list.len() >= MAX_SESSIONS {
-            self.list.remove(0);
+            // What may have been pruned goes first, so that it makes no difference whether it was.
+            let oldest = (0..self.list.len()).min_by_key(|at| (self.list[*at].at, &self.list[*at].id));
+            oldest.map(|at| self.list.remove(at));
         }
         if self.list.is_empty() {
             self.list.reserve_exact(1);
@@ -204,8 +210,8 @@ mod tests {
         sessions.heard(Some("a"), T0);
         assert!(sessions.any_live(T0 + LIVE_MEMORY - Duration::from_millis(1)));
         assert!(!sessions.any_live(T0 + LIVE_MEMORY));
-        assert!(!sessions.prune(T0 + LIVE_MEMORY));
-        assert!(sessions.prune(T0 + LIVE_MEMORY + SLACK));
+        assert!(!sessions.prune(T0 + LIVE_MEMORY, ENDED_MEMORY));
+        assert!(sessions.prune(T0 + LIVE_MEMORY + SLACK, ENDED_MEMORY));
         assert!(sessions.is_empty());
     }
 

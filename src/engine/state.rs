@@ -38,6 +38,9 @@ struct CellRecord {
     /// What rules on silence have heard, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     watches: BTreeMap<String, Watch>,
+    /// By which end each rule counts the stream as down, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    downs: BTreeMap<String, Timestamp>,
 }
 
 /// The next numbers.
@@ -142,11 +145,15 @@ impl Engine {
             let at = watch.last + silence(*place).unwrap_or_default();
             self.timers.set(Timer { at, rule: *place, key: key.clone(), due: Due::Silence });
         }
+        let mut downs: Vec<(u32, Timestamp)> =
+            record.downs.iter().filter_map(|(name, at)| Some((place(name)?, *at))).collect();
+        downs.retain(|(place, _)| self.rules.rules.get(*place as usize).is_some_and(super::down::counts_ends));
         self.watching += watches.len();
         let cell = self.cell(key);
         cell.sessions = record.sessions;
         cell.full_at = full_at;
         cell.watches = watches;
+        cell.downs = downs;
     }
 
     fn load_incident(&mut self, mut incident: Incident) {
@@ -187,7 +194,15 @@ impl Engine {
                 record.watches.insert(rule.name.to_string(), *watch);
             }
         }
-        let is_empty = record.sessions.is_empty() && cell.full_at.is_empty() && record.watches.is_empty();
+        for (place, at) in &cell.downs {
+            if let Some(rule) = self.rules.rules.get(*place as usize) {
+                record.downs.insert(rule.name.to_string(), *at);
+            }
+        }
+        let is_empty = record.downs.is_empty()
+            && record.sessions.is_empty()
+            && cell.full_at.is_empty()
+            && record.watches.is_empty();
         (!is_empty).then_some(record)
     }
 

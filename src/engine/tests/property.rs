@@ -82,14 +82,32 @@ fn sets() -> [Arc<RuleSet>; 2] {
     let fps = Rule { rate_limit: Some(own), reopen_within: secs(30), ..rule("fps", &[15]) };
     let gop = Rule { repeat_interval: secs(120), ..rule("gop", &[16]) };
     let ends = Rule { on: EventKind::PushEnd, per: Scope::Session, ..rule("ends", &[]) };
-    let one =
-        rule_set(vec![gop.clone(), late_frames(), fps, stream_down(), site.clone(), lasting, silent.clone(), ends]);
+    let site_down = Rule {
+        on: EventKind::PushEnd,
+        per: Scope::Domain,
+        measure: Measure::Distinct(Noun::Stream),
+        within: Some(secs(60)),
+        plan: Plan::Levels(vec![(2, Severity::Critical)]),
+        ..rule("site_down", &[])
+    };
+    let one = rule_set(vec![
+        gop.clone(),
+        late_frames(),
+        fps,
+        stream_down(),
+        site.clone(),
+        lasting,
+        silent.clone(),
+        ends,
+        site_down.clone(),
+    ]);
     let other = rule_set(vec![
         site,
         Rule { plan: Plan::Levels(vec![(2, Severity::Warning), (6, Severity::Critical)]), ..late_frames() },
         gop,
         addresses,
         silent,
+        site_down,
         Rule { grace: Some(secs(30)), ..stream_down() },
     ]);
     [

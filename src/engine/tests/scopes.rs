@@ -128,6 +128,22 @@ fn a_push_end_per_session_is_over_with_a_newer_push() {
 }
 
 #[test]
+fn a_push_end_per_session_is_over_with_a_newer_push_however_late_it_comes() {
+    let ends =
+        Rule { on: EventKind::PushEnd, per: Scope::Session, repeat_interval: secs(1_000_000), ..rule("ends", &[]) };
+    let mut bench = Bench::rules(vec![ends]);
+    bench.get(0.0, end("1", 0.0));
+    // Long enough for cells to be looked at and sessions to be forgotten.
+    for n in 1..60 {
+        let time = f64::from(n) * 600.0;
+        bench.get(time, of("other", error("x", time, &[(16, 1)])));
+    }
+    assert_eq!(bench.said(), said(&[(0.0, Opened, "ends")]));
+    bench.get(40_000.0, begin("2", 40_000.0));
+    assert_eq!(bench.said(), said(&[(40_000.0, Resolved(Cause::Reconnected), "ends")]));
+}
+
+#[test]
 fn a_state_of_a_stream_never_resolves_by_silence_but_many_of_a_domain_do() {
     let relay = Rule { on: EventKind::Relay, ..rule("relay", &[]) };
     let many = Rule { per: Scope::Domain, name: "many".into(), ..relay.clone() };
@@ -305,4 +321,35 @@ fn many_ends_of_a_domain_are_over_when_enough_streams_are_back_never_by_silence(
     bench.told("robot");
     bench.until(3040.0);
     assert_eq!(bench.told("robot"), [(3032.0, Reason::Post); 2], "the two that are still down are told");
+}
+
+#[test]
+fn a_stream_that_comes_and_goes_is_back_once_and_one_that_was_not_missed_is_not_back() {
+    let down = Rule {
+        on: EventKind::PushEnd,
+        per: Scope::Domain,
+        measure: Measure::Distinct(Noun::Stream),
+        within: Some(secs(60)),
+        plan: Plan::Levels(vec![(3, Severity::Critical)]),
+        repeat_interval: secs(1_000_000),
+        ..rule("site_down", &[])
+    };
+    let mut bench = Bench::rules(vec![down]);
+    for (n, stream) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        bench.get(n as f64, of(stream, end("1", n as f64)));
+    }
+    assert_eq!(bench.said(), said(&[(2.0, Opened, "site_down")]));
+    // Four are down. One flaps, another only begins: three are down all the while.
+    for n in 0..5 {
+        let (time, session) = (100.0 + f64::from(n) * 100.0, format!("{}", n + 2));
+        bench.get(time, of("a", begin(&session, time))).get(time + 50.0, of("a", end(&session, time + 50.0)));
+        bench.get(time + 60.0, of("x", begin(&session, time + 60.0)));
+    }
+    bench.get(900.0, of("e", end("1", 900.0)));
+    assert_eq!(bench.said(), []);
+    // Five are down: two of them back are not enough, also long after their ends.
+    bench.get(9000.0, of("a", begin("9", 9000.0))).get(9001.0, of("b", begin("9", 9001.0)));
+    assert_eq!(bench.said(), []);
+    bench.get(9002.0, of("e", begin("9", 9002.0)));
+    assert_eq!(bench.said(), said(&[(9002.0, Resolved(Cause::Reconnected), "site_down")]));
 }

@@ -110,3 +110,38 @@ fn line_ends_and_byte_order_marks_are_borne() {
     assert!(load(&windows, "rules.yaml", &|_| None).is_ok());
     assert!(load(&format!("\u{feff}{SHIPPED}"), "rules.yaml", &|_| None).is_ok());
 }
+
+/// The places of all single values of a tree.
+fn leaves(tree: &serde_json::Value, path: &str, found: &mut Vec<String>) {
+    match tree {
+        serde_json::Value::Array(items) => {
+            (0..).zip(items).for_each(|(n, item)| leaves(item, &format!("{path}/{n}"), found));
+        }
+        serde_json::Value::Object(entries) => {
+            entries.iter().for_each(|(key, value)| leaves(value, &format!("{path}/{key}"), found));
+        }
+        _ => found.push(path.to_owned()),
+    }
+}
+
+/// What the environment gives may be a secret, wherever it stands: no mistake shows it, whoever can't read it.
+#[test]
+fn what_the_environment_gave_is_in_no_mistake() {
+    let tree = plain(EVERY_KEY).unwrap();
+    let mut places = Vec::new();
+    leaves(&tree, "", &mut places);
+    assert!(places.len() > 100, "{}", places.len());
+    let mut refused = 0;
+    for place in places {
+        for value in ["=~ hunter2", "hunter2[*", "hunter2=\"*\", hunter2!=\"(\""] {
+            let mut tree = tree.clone();
+            *tree.pointer_mut(&place).unwrap() = "${S}".into();
+            let mistakes = load(&tree.to_string(), "rules.yaml", &|_| Some(value.to_owned())).err().unwrap_or_default();
+            for mistake in &mistakes {
+                assert!(!drawn(mistake).contains("hunter2"), "{place}: {value}\n{mistake}");
+            }
+            refused += usize::from(!mistakes.is_empty());
+        }
+    }
+    assert!(refused > 150, "{refused}");
+}

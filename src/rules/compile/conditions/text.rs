@@ -92,6 +92,11 @@ pub(super) fn like(pattern: &str, scalar: Scalar<'_>, field: &str, out: &mut Mis
         out.add_hinted(scalar.span, format!("`{field}`: there is no regular expression"), "such as `=~ live_.*`");
         return None;
     }
+    if !pattern.contains(SIGNS) && scalar.is_resolved() {
+        let message = format!("`{field}`: with the values of the environment it would match one text alone");
+        out.add_hinted(scalar.span, message, "for a text with it in the middle, write `.*` at both ends");
+        return None;
+    }
     if !pattern.contains(SIGNS) {
         let hint =
             format!("for any text with it in the middle, write `=~ .*{pattern}.*`; for itself, leave out the sign");
