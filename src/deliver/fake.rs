@@ -413,5 +413,5 @@ pub(crate) fn telegram(api_url: &str, chat_id: i64) -> Arc<Channel> {
 
 pub(crate) fn webhook(url: &str) -> Arc<Channel> {
     let headers = BTreeMap::from([("x-key".to_owned(), format!("h-{SECRET}").into())]);
-    channel("webhook", Target::Webhook { url: format!("{url}/{SECRET}").into(), headers })
+    channel("webhook", Target::Webhook { url: format!("{url}/{SECRET}").into(), headers, template: None })
 }

@@ -42,7 +42,7 @@ pub(crate) async fn make(channel: &Channel, call: &Call, means: Means<'_>) -> Ve
             let chat = telegram::Chat { id: call.moved.unwrap_or(*chat_id), thread: *thread_id };
             telegram::bot(http, api_url, token, chat, call).await
         }
-        Target::Webhook { url, headers } => webhook::post(http, url, headers, call).await,
+        Target::Webhook { url, headers, template } => webhook::post(http, url, headers, template.as_ref(), call).await,
         Target::Console => console::print(means.console, call).await,
     };
     verdict.clean(&secrets(&channel.target))
@@ -58,7 +58,7 @@ fn secrets(target: &Target) -> Vec<&str> {
             std::iter::once(&app.secret).chain(callback).map(ExposeSecret::expose_secret).collect()
         }
         Target::Telegram { token, .. } => vec![token.expose_secret()],
-        Target::Webhook { url, headers } => {
+        Target::Webhook { url, headers, .. } => {
             let mut secrets = address_secrets(url.expose_secret());
             secrets.extend(headers.values().map(ExposeSecret::expose_secret));
             secrets

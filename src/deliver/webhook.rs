@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Words};
 use super::verdict::Verdict;
 use super::wire::{self, Reply};
+use crate::model::BodyTemplate;
 
 /// Version of the body's shape.
 const VERSION: u32 = 1;
@@ -18,6 +19,7 @@ pub(crate) async fn post(
     http: &reqwest::Client,
     url: &SecretString,
     headers: &BTreeMap<String, SecretString>,
+    template: Option<&BodyTemplate>,
     call: &Call,
 ) -> Verdict {
     let headers = match header_map(headers) {
@@ -27,7 +29,7 @@ pub(crate) async fn post(
     let request = http
         .post(url.expose_secret())
         .header("idempotency-key", format!("pushwatch-{}", call.delivery.0))
-        .json(&payload(call))
+        .json(&template.map_or_else(|| payload(call), |template| template.fill(&values(call))))
         .headers(headers);
     match wire::send(request).await {
         Ok(reply) => judge(reply.status, &reply.headers, &reply.body),
@@ -63,6 +65,13 @@ fn header_map(headers: &BTreeMap<String, SecretString>) -> Result<HeaderMap, Str
             Ok((name_read, value))
         })
         .collect()
+}
+
+/// What a template may ask for.
+fn values(call: &Call) -> Value {
+    let mut values = payload(call);
+    values["facts"] = call.facts.clone();
+    values
 }
 
 fn payload(call: &Call) -> Value {
@@ -103,6 +112,17 @@ mod tests {
         "#);
         let plain = payload(&sample(Act::Post, Words::Plain("late".into())));
         assert_eq!((plain.get("facts"), &plain["text"]), (None, &json!("late")));
+    }
+
+    #[test]
+    fn an_operators_own_body_has_the_same_words_with_and_without_markup() {
+        let template =
+            BodyTemplate::parse(r#"{ "content": "{{text}}", "stream": "{{facts.stream}}", "n": "{{delivery_id}}" }"#);
+        let template = template.unwrap();
+        for words in [Words::Rich("late".into()), Words::Plain("late".into())] {
+            let body = template.fill(&values(&sample(Act::Post, words)));
+            assert_eq!(body, json!({ "content": "late", "stream": "cam1", "n": 7 }));
+        }
     }
 
     #[test]

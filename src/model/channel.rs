@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::Severity;
+use super::{BodyTemplate, Severity};
 
 /// The channel's name in `rules.yaml`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -192,6 +192,8 @@ pub enum Target {
         url: SecretString,
         /// Extra headers; values may be secrets.
         headers: BTreeMap<String, SecretString>,
+        /// The body, if not the one that pushwatch makes.
+        template: Option<BodyTemplate>,
     },
     /// Standard output.
     Console,

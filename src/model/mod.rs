@@ -34,6 +34,9 @@ pub use notification::{
     About, Attempt, Delivery, DeliveryId, DeliveryState, DigestId, Folded, Message, News, Notification, Reason,
 };
 
+mod body;
+pub use body::{BadBody, BodyTemplate};
+
 pub mod channel;
 pub use channel::{
     Channel, ChannelKind, ChannelName, Language, Receivers, SlackDoor, Target, WecomApp, WecomCallback, WecomDoor,

@@ -39,7 +39,7 @@ pub fn channel(kind: ChannelKind, language: Language) -> Channel {
         }
         ChannelKind::Wecom => Target::Wecom { door: WecomDoor::Robot { key: secret() }, api_url },
         ChannelKind::Telegram => Target::Telegram { token: secret(), chat_id: 1, thread_id: None, api_url },
-        ChannelKind::Webhook => Target::Webhook { url: secret(), headers: BTreeMap::new() },
+        ChannelKind::Webhook => Target::Webhook { url: secret(), headers: BTreeMap::new(), template: None },
         ChannelKind::Console => Target::Console,
     };
     Channel {

@@ -8,7 +8,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use super::{Channels, SEVERITIES, channel_name, check_name, zone};
-use crate::model::{Channel, ChannelName, Language, Severity, SlackDoor, Target};
+use crate::model::{BadBody, BodyTemplate, Channel, ChannelName, Language, Severity, SlackDoor, Target};
 use crate::rules::diagnostic::{Mistakes, quote};
 use crate::rules::document::Node;
 use crate::rules::reading::{self, Fields};
@@ -175,7 +175,24 @@ fn webhook(fields: &Fields<'_>, out: &mut Mistakes) -> Option<Target> {
             headers.insert(key.text.clone(), SecretString::from(scalar.text));
         }
     }
-    Some(Target::Webhook { url: url?, headers })
+    let template = match fields.get("template") {
+        None => None,
+        Some(node) => Some(body_template(node, out)?),
+    };
+    Some(Target::Webhook { url: url?, headers, template })
+}
+
+fn body_template(node: &Node, out: &mut Mistakes) -> Option<BodyTemplate> {
+    let scalar = reading::scalar(node, "`template`", out)?;
+    match BodyTemplate::parse(scalar.text) {
+        Ok(template) => Some(template),
+        Err(BadBody { at, why }) => {
+            let hint = "JSON such as { \"text\": \"{{text}}\" }; without it, the body is pushwatch's own";
+            let why = if scalar.is_resolved() { "is no JSON, or asks for what there is not" } else { &why };
+            out.add_hinted(&reading::place(scalar, at..at + 1), format!("`template` {why}"), hint);
+            None
+        }
+    }
 }
 
 fn is_token(c: char) -> bool {

@@ -89,7 +89,11 @@ pub(in crate::rules) const CHANNEL_TYPES: [(&str, &[Word]); 5] = [
         &[
             need("url", Value::Secret, "Where the JSON is posted to."),
             now("headers", Value::Named(&Value::Secret), "HTTP headers that go with it."),
-            later("template"),
+            now(
+                "template",
+                Value::Text,
+                "The body as JSON of your own; in its strings {{text}}, {{summary}} and {{facts.NAME}} stand for values.",
+            ),
         ],
     ),
     ("console", &[]),

@@ -108,7 +108,7 @@ channels:
     callback_token: abc, encoding_aes_key: 0123456789012345678901234567890123456789abc }
   all: { type: wecom, corp_id: ww1, agent_id: 1000002, secret: abc, to: '@all' }
   tele: { type: telegram, token: '123:abc', chat_id: \"${CHAT}\", thread_id: 4 }
-  json: { type: webhook, url: 'http://127.0.0.1/x', headers: { Authorization: 'Bearer x' } }
+  json: { type: webhook, url: 'http://127.0.0.1/x', headers: { Authorization: 'Bearer x' }, template: '{ \"a\": \"{{text}}\" }' }
   tty: { type: console }
 rules: []
 ",
@@ -133,7 +133,8 @@ rules: []
     assert_eq!((app.to.users.as_slice(), app.callback.is_none()), (&["@all".to_owned()][..], true));
     let Target::Telegram { chat_id, thread_id, .. } = channel("tele").target else { panic!() };
     assert_eq!((chat_id, thread_id), (-1_001_234, Some(4)));
-    let Target::Webhook { headers, .. } = &channel("json").target else { panic!() };
+    let Target::Webhook { headers, template, .. } = &channel("json").target else { panic!() };
+    assert!(template.is_some());
     assert_eq!(headers["Authorization"].expose_secret(), "Bearer x");
     assert!(!format!("{set:?}").contains("from-the-environment"), "Debug shows no secret");
 }

@@ -67,6 +67,13 @@ channels:
   tele2: { type: telegram, tokn: 123:literal, chat_id: 5 }
   hook: { type: webhook, url: 'example.com/literal', headers: { 'a b': literal, X: \"li\\nteral\" } }
   hook2: { type: webhook, template: x, api_url: http://a }
+  hook3: { type: webhook, url: 'http://a/', template: '{ \"a\": \"{{txt}}\" }' }
+  hook4:
+    type: webhook
+    url: 'http://a/'
+    template: |
+      { \"a\": 1
+        \"b\": 2 }
   mail: { type: email, password: literal }
   none: { language: en }
   flat: literal

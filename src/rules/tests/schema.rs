@@ -155,7 +155,7 @@ channels:
   app: { type: wecom, corp_id: ww1, agent_id: 1000002, secret: { file: tests/fixtures/secret.txt }, to: [ann, "tag:7"],
     callback_token: abc, encoding_aes_key: "0123456789012345678901234567890123456789abc" }
   tele: { type: telegram, token: "1:a", chat_id: "${CHAT}", thread_id: 3 }
-  json: { type: webhook, url: "https://example.com/y", headers: { A: b } }
+  json: { type: webhook, url: "https://example.com/y", headers: { A: b }, template: '{ "a": "{{text}}" }' }
   tty: { type: console }
 defaults:
   notify: [bot, tty]

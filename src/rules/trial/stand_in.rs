@@ -40,6 +40,7 @@ fn is_reference(node: &Node) -> bool {
 fn value_of(key: &str) -> Option<&'static str> {
     Some(match key {
         "url" | "webhook_url" | "api_url" => "https://made-up.invalid",
+        "template" => "{}",
         "chat_id" | "thread_id" | "agent_id" => "1",
         "sources" | "trusted_proxies" => "127.0.0.1",
         // 43 letters of base64: 32 bytes.
