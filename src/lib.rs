@@ -29,7 +29,7 @@
 //! | `core` | `model`, `rules`, `engine`, `store`, `clock`, `metrics` |
 //! | `deliver` | `model`, `render`, `store`, `clock`, `metrics` |
 //! | `listen` | `metrics` |
-//! | `command` | `model`, `rules`' matchers, how `render` cleans text and puts figures into words |
+//! | `command` | `model`, `rules`, `core`'s handle, `clock`, what `store` lists, how `render` cleans text and words figures |
 //! | `ingest`, `admin` | `model`, `core`'s handle, `listen`, `clock`, `metrics` (`ingest` also what `store` answers) |
 //! | `config` | `model`; the only reader of the environment |
 //! | `app` | all but `cli` |

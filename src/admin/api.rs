@@ -8,7 +8,7 @@ use poem::http::{Method, StatusCode, Uri, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Admin, deliveries, explain};
+use super::{Admin, commands, deliveries, explain};
 
 /// What the rooms behind the operators' door do for the API.
 pub trait RulesDesk: fmt::Debug + Send + Sync {
@@ -70,8 +70,11 @@ impl fmt::Display for Mistake {
 pub(super) const ROOT: &str = "/api/v1/";
 
 /// Answers a request below [`ROOT`]; `path` is what follows it.
-pub(super) async fn answer(admin: &Admin, method: &Method, uri: &Uri) -> Response {
+pub(super) async fn answer(admin: &Admin, method: &Method, uri: &Uri, body: &[u8]) -> Response {
     let path = uri.path().strip_prefix(ROOT).unwrap_or_default();
+    if let Some(answer) = commands::answer(&*admin.commands, (method, path), uri.query(), body).await {
+        return answer;
+    }
     match (path, method) {
         ("rules", &Method::GET | &Method::HEAD) => reply(StatusCode::OK, &admin.rules.list()),
         ("rules", _) => not_allowed("GET, HEAD"),

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use poem::http::{Method, StatusCode, header};
 use poem::{Endpoint, Request, Response};
@@ -20,9 +21,15 @@ pub use api::{Mistake, NotReloaded, Reloaded, RulesDesk};
 
 mod deliveries;
 pub use deliveries::{Asked, OutboxDesk, State, Unmet};
+mod commands;
+pub use commands::{Answered, Commands, NewMute, Wanted};
 
 mod explain;
 pub use explain::{Explain, Explained, Explanation, NotExplained, Said};
+
+/// Largest body of a request, in bytes, and how long it may take.
+const MAX_BODY: usize = 64 * 1024;
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the operators' door serves, and to whom.
 #[derive(Debug)]
@@ -39,6 +46,8 @@ pub struct Admin {
     pub explain: Arc<dyn Explain>,
     /// What the API says about deliveries, and has sent.
     pub outbox: Arc<dyn OutboxDesk>,
+    /// What the API does about incidents and mutes.
+    pub commands: Arc<dyn Commands>,
 }
 
 /// The door would be open to the network without a token.
@@ -68,7 +77,7 @@ struct Operators(Arc<Admin>);
 impl Endpoint for Operators {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
         if !self.0.lets_in(&request) {
             return Ok(Response::builder()
                 .status(StatusCode::UNAUTHORIZED)
@@ -82,7 +91,20 @@ impl Endpoint for Operators {
             return Ok(api::error(StatusCode::FORBIDDEN, "a page of another site may not order anything here"));
         }
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        Ok(api::answer(&self.0, &method, &uri).await)
+        let body = match read_body(&mut request).await {
+            Ok(body) => body,
+            Err(refusal) => return Ok(refusal),
+        };
+        Ok(api::answer(&self.0, &method, &uri, &body).await)
+    }
+}
+
+/// What is sent along: little, and soon.
+async fn read_body(request: &mut Request) -> Result<Vec<u8>, Response> {
+    match tokio::time::timeout(BODY_PATIENCE, request.take_body().into_bytes_limit(MAX_BODY)).await {
+        Ok(Ok(body)) => Ok(body.to_vec()),
+        Ok(Err(_)) => Err(api::error(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or broke off")),
+        Err(_) => Err(api::error(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")),
     }
 }
 

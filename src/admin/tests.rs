@@ -13,6 +13,7 @@ fn admin(token: Option<&str>) -> Arc<Admin> {
         rules: Arc::new(FakeDesk),
         explain: Arc::new(FakeDesk),
         outbox: Arc::new(deliveries::tests::Fake),
+        commands: Arc::new(FakeDesk),
     })
 }
 
@@ -28,6 +29,12 @@ impl RulesDesk for FakeDesk {
     fn reload(&self) -> futures_util::future::BoxFuture<'_, Result<Reloaded, NotReloaded>> {
         let (file, message, hint) = ("rules.yaml".to_owned(), "unknown key `on2`".to_owned(), None);
         Box::pin(async { Err(NotReloaded::Refused(vec![Mistake { file, line: 3, column: 5, message, hint }])) })
+    }
+}
+
+impl Commands for FakeDesk {
+    fn answer(&self, asked: Wanted) -> futures_util::future::BoxFuture<'_, Answered> {
+        Box::pin(async move { Answered { status: 200, body: json!({ "asked": format!("{asked:?}") }) } })
     }
 }
 
@@ -51,6 +58,17 @@ async fn deliveries_and_channels_have_their_places_in_the_api() {
     client.post("/api/v1/channels/ops/test").send().await.assert_status_is_ok();
     client.post("/api/v1/channels/ops/retry").send().await.assert_status_is_ok();
     client.get("/api/v1/deliveriesX").send().await.assert_status(StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_is_sent_along_is_bounded() {
+    let client = TestClient::new(endpoint(admin(None)));
+    let mute = |reason: &str| json!({ "matchers": "a=b", "duration": "1h", "reason": reason }).to_string();
+    let asked = client.post("/api/v1/mutes").body(mute("works")).send().await;
+    asked.assert_status_is_ok();
+    assert!(asked.0.into_body().into_string().await.unwrap().contains("works"));
+    let large = client.post("/api/v1/mutes").body(mute(&"x".repeat(70_000))).send().await;
+    large.assert_status(StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod files;
 mod kept;
 
 mod channels;
+mod commands;
 mod explain;
 mod lights;
 mod listing;
@@ -28,6 +29,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::channels::{Change, Channels, Lineup};
+use self::commands::Operators;
 use self::explain::Explainer;
 use self::files::{Files, NO_KEYS};
 use self::kept::Kept;
@@ -196,6 +198,7 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     let (listing, listed) = watch::channel(listing::list(&rules, &files.rules, in_force.since));
     let desk = Desk { orders: orders.clone(), listing: listed };
     let (workers, parking) = (Workers::default(), Arc::<Parking>::default());
+    let commands = Arc::new(Operators::default());
     let stage = app.stage();
     let door = Arc::new(admin::endpoint(Arc::new(Admin {
         metrics: Arc::clone(&metrics),
@@ -204,6 +207,7 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
         rules: Arc::new(desk),
         explain: Arc::new(Explainer::new(settings.data_dir, Arc::clone(&rulebook), Arc::clone(&clock))),
         outbox: Arc::new(Outbox { reader: Arc::clone(&store) as _, workers: workers.clone() }),
+        commands: Arc::clone(&commands) as _,
     })));
     let serve = listen::serve(operators, door, Limits::default(), Arc::clone(&metrics), stage.0.clone());
     stage.1.spawn(async move {
@@ -218,6 +222,8 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
         metrics: Arc::clone(&metrics),
     };
     let core = Core::open(rooms.clone()).await?;
+    let handle = core.handle();
+    commands.begin(&rooms, handle.clone(), Arc::clone(&store) as _);
     ready.on(Part::Store);
     let first = Lineup::new(&rules, Arc::clone(&in_force.renderer));
     let lineups = app.start_channels(&rooms, first, core.caught_up(), (workers, Arc::clone(&parking)));
@@ -225,6 +231,11 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     let stage = app.stage();
     let stop = stage.0.clone();
     stage.1.spawn(async move { Ok(core.run(stop).await?) });
+    let (stop, kept_in, clock_of_roster) = (stage.0.clone(), Arc::clone(&rooms.store), Arc::clone(&clock));
+    stage.1.spawn(async move {
+        stop.run_until_cancelled(handle.roster().tend(&*kept_in, &clock_of_roster)).await;
+        Ok(())
+    });
     let (stop, lights) = (stage.0.clone(), Arc::clone(&ready));
     stage.1.spawn(async move {
         let parked = lights::show_parked(Arc::clone(&lights), parking.watch());

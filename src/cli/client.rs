@@ -66,26 +66,31 @@ impl Server {
     pub(super) fn get(&self, page: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| self.unreachable(&error))?;
-        runtime.block_on(self.ask(page, query))
-    }
-
-    /// Orders something of the API, `reload` for example.
-    ///
-    /// # Errors
-    /// [`Failure`] unless the answer is a 200 with JSON in it.
-    pub(super) fn post(&self, page: &str) -> Result<Value, Failure> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| self.unreachable(&error))?;
-        runtime.block_on(async { self.send(Method::POST, self.url(page)?).await })
-    }
-
-    async fn ask(&self, page: &str, query: &[(&str, &str)]) -> Result<Value, Failure> {
         let mut url = self.url(page)?;
         url.query_pairs_mut().extend_pairs(query);
-        self.send(Method::GET, url).await
+        runtime.block_on(self.ask(Method::GET, url, None))
     }
 
-    async fn send(&self, method: Method, url: Url) -> Result<Value, Failure> {
+    /// Orders something at a page of the API, with JSON where there is more to say.
+    ///
+    /// # Errors
+    /// [`Failure`] unless the answer is a success with JSON in it.
+    pub(super) fn order(&self, method: Method, page: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| self.unreachable(&error))?;
+        let url = self.url(page)?;
+        runtime.block_on(self.ask(method, url, body))
+    }
+
+    /// Orders something of the API that needs no more words, `reload` for example.
+    ///
+    /// # Errors
+    /// As [`Server::order`].
+    pub(super) fn post(&self, page: &str) -> Result<Value, Failure> {
+        self.order(Method::POST, page, None)
+    }
+
+    async fn ask(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Value, Failure> {
         let client = reqwest::Client::builder()
             .timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
@@ -97,11 +102,14 @@ impl Server {
         if let Some(token) = &self.admin_token {
             request = request.bearer_auth(token.expose_secret());
         }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
         let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         let text = answer.text().await.map_err(|error| self.unreachable(&error))?;
         match (status, serde_json::from_str(&text)) {
-            (StatusCode::OK, Ok(body)) => Ok(body),
+            (status, Ok(body)) if status.is_success() => Ok(body),
             (status, body) => Err(refused(status, body.unwrap_or_default())),
         }
     }

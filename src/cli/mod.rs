@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod args;
+mod audit;
 mod backtest;
 mod check;
 mod client;
@@ -16,7 +17,9 @@ mod demo;
 pub mod exit;
 mod explain;
 mod export;
+mod incidents;
 mod logs;
+mod mutes;
 mod notify;
 mod preview;
 mod schema;
@@ -78,6 +81,12 @@ enum Command {
     Notify(notify::NotifyArgs),
     Deliveries(deliveries::DeliveriesArgs),
     Retry(deliveries::RetryArgs),
+    Incidents(incidents::IncidentsArgs),
+    Ack(incidents::AckArgs),
+    Mutes(mutes::MutesArgs),
+    Mute(mutes::MuteArgs),
+    Unmute(mutes::UnmuteArgs),
+    Audit(audit::AuditArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -105,6 +114,12 @@ impl Command {
             Command::Notify(args) => notify::run(&args),
             Command::Deliveries(args) => deliveries::list(&args),
             Command::Retry(args) => deliveries::retry(&args),
+            Command::Incidents(args) => incidents::run(&args),
+            Command::Ack(args) => incidents::ack(&args),
+            Command::Mutes(args) => mutes::run(&args),
+            Command::Mute(args) => mutes::mute(&args),
+            Command::Unmute(args) => mutes::unmute(&args),
+            Command::Audit(args) => audit::run(&args),
             Command::Schema(args) => schema::run(&args),
             Command::Completions(args) => completions::run(&args),
         }

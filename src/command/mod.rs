@@ -9,18 +9,36 @@ pub use verb::Verb;
 pub mod help;
 
 mod parse;
-pub use parse::parse;
+pub use parse::{length, parse, reason, target};
 
 mod word;
 
 mod target;
-pub use target::Target;
+pub use self::target::Target;
 
 mod length;
-pub use length::LengthMistake;
+pub use self::length::LengthMistake;
 
 mod mistake;
 pub use mistake::{Mistake, Part};
+
+mod caller;
+pub use caller::{Caller, Care, Place};
+
+mod reply;
+pub use reply::{Covers, News, Refusal, Reply, Standing, Status};
+
+mod words;
+pub use words::text;
+
+mod asked;
+
+mod book;
+
+mod find;
+
+mod desk;
+pub use desk::Desk;
 
 #[cfg(test)]
 mod tests;
@@ -91,6 +109,12 @@ pub struct Voice {
 }
 
 impl Voice {
+    /// English, in UTC, with nothing before a command: for the record and the API.
+    #[must_use]
+    pub fn plain() -> Voice {
+        Voice { language: Language::En, zone: TimeZone::UTC, prefix: "" }
+    }
+
     /// English or Chinese, as it is wanted.
     fn pick<'t>(&self, en: &'t str, zh: &'t str) -> &'t str {
         match self.language {

@@ -23,6 +23,8 @@
 //! which no blank is needed. Case does not matter in commands and lengths. Full-width signs, letters and digits and
 //! curly quotes, as phones write them, are the plain ones, but for those in quotes and in a reason.
 
+use std::time::Duration;
+
 use super::length::{self, LengthMistake};
 use super::target::Target;
 use super::word::{Line, Written};
@@ -70,6 +72,32 @@ pub fn parse(text: &str) -> Result<Command, Mistake> {
         true => Ok(command),
         false => Err(Mistake::TooMuch { verb, extra: line.rest().to_owned() }),
     }
+}
+
+/// Reads a target that stands alone: what has blanks in it and is not matchers is a stream's name.
+///
+/// # Errors
+/// [`Mistake`]: what was expected in its place.
+pub fn target(text: &str) -> Result<Target, Mistake> {
+    if text.len() > MAX_LINE {
+        return Err(Mistake::LongLine);
+    }
+    let (verb, mut line) = (Verb::Mute, Line::new(text));
+    match line.target() {
+        None => Err(Mistake::Missing { verb, part: Part::Target }),
+        Some(written) if line.is_empty() => Target::read(verb, written),
+        Some(Written::Matchers(first)) => Target::read(verb, Written::Matchers(format!("{first} {}", line.rest()))),
+        Some(_) => Ok(Target::Stream(text.trim().into())),
+    }
+}
+
+/// Reads the length of a mute that stands alone.
+///
+/// # Errors
+/// [`Mistake`]: what was expected in its place.
+pub fn length(text: &str) -> Result<Duration, Mistake> {
+    let plain = fold(text.trim());
+    length::parse(&plain).map_err(|why| Mistake::Length { written: plain, why })
 }
 
 /// Takes the command's word; `None` if there is nothing at all.
@@ -151,8 +179,9 @@ fn id(word: &str) -> Option<u64> {
     digits.parse().ok().filter(|id| is_number && *id <= i64::MAX as u64)
 }
 
-/// One clean line.
-fn reason(text: &str) -> String {
+/// A reason as it is kept: one clean line.
+#[must_use]
+pub fn reason(text: &str) -> String {
     let line: Vec<&str> = text.split_whitespace().collect();
     cut_end(&clean(&cut_end(&line.join(" "), MAX_REASON)), MAX_REASON)
 }

@@ -6,6 +6,12 @@ mod insist;
 mod rulebook;
 pub use rulebook::Rulebook;
 
+mod roster;
+pub use roster::{Heard, Roster};
+
+mod handle;
+pub use handle::{Given, Handle};
+
 mod vitals;
 pub use vitals::Warning;
 
@@ -73,6 +79,9 @@ pub struct Core {
     /// The last `RulesLoaded` that was taken in, not yet committed; and the last that was.
     loaded: Option<Seq>,
     in_force: watch::Sender<Seq>,
+    /// The last entry that was taken in and committed.
+    judged: watch::Sender<Seq>,
+    roster: Arc<Roster>,
 }
 
 /// Why the core stopped before it was told to.
@@ -113,6 +122,8 @@ impl Core {
         }
         let duties = Duties::begin(&rooms).await?;
         journal(&rooms, Input::RulesLoaded { hash: current.hash.as_str().into() }).await?;
+        let roster = Arc::new(Roster::default());
+        roster.recall(&*rooms.store.table(roster::TABLE)).await?;
         Ok(Core {
             engine: Engine::new(Arc::clone(&rules)),
             counters: Counters::new(&rules),
@@ -124,7 +135,16 @@ impl Core {
             caught_up: watch::Sender::new(false),
             loaded: None,
             in_force: watch::Sender::new(Seq(0)),
+            judged: watch::Sender::new(Seq(0)),
+            roster,
         })
+    }
+
+    /// The way in for other rooms.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        let (store, roster) = (Arc::clone(&self.rooms.store), Arc::clone(&self.roster));
+        Handle { store, judged: self.judged.subscribe(), caught_up: self.caught_up.subscribe(), roster }
     }
 
     /// Turns true once the engine has caught up with the journal.
@@ -199,6 +219,7 @@ impl Core {
         for entry in entries {
             if entry.seq <= self.engine.cursor().seq {
                 self.duties.recall(entry);
+                self.meet(entry);
                 self.engine.warm(entry);
                 continue;
             }
@@ -210,9 +231,16 @@ impl Core {
                 self.loaded = Some(entry.seq);
             }
             self.duties.see(entry);
+            self.meet(entry);
             self.engine.step(entry);
         }
         None
+    }
+
+    fn meet(&self, entry: &Entry) {
+        if let Input::Callback(event) = &entry.input {
+            self.roster.see(event, entry.received_at);
+        }
     }
 
     /// Other rules from `at` on: a restart without one. What came before is judged and kept; a new engine takes the
@@ -271,12 +299,14 @@ impl Core {
     /// Commits, again and again if need be: what was decided is kept before anything else is.
     async fn commit(&mut self, stop: &CancellationToken) -> Result<(), CoreError> {
         let changes = Changes::Engine(self.engine.take_changes());
-        let commit = Commit { cursor: self.engine.cursor(), changes };
+        let cursor = self.engine.cursor();
+        let commit = Commit { cursor, changes };
         let (store, lease) = (&self.rooms.store, &self.lease);
         insist("a commit", stop, || store.commit(lease, commit.clone())).await?;
         if let Some(loaded) = self.loaded.take() {
             self.in_force.send_replace(loaded);
         }
+        self.judged.send_replace(cursor.seq);
         Ok(())
     }
 }

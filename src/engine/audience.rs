@@ -6,29 +6,6 @@ use std::hash::BuildHasher;
 use crate::model::{ChannelName, Event, Incident, Key, Scope};
 use crate::rules::{GroupBy, Noun, Rule, RuleSet};
 
-/// The value of a label of an incident: built in, or the rule's own.
-pub(super) fn label<'i>(incident: &'i Incident, name: &str) -> Option<&'i str> {
-    match name {
-        "rule" => Some(&incident.rule),
-        "severity" => Some(incident.severity.as_str()),
-        "stream" => incident.key.stream().map(|stream| stream.stream()),
-        "domain" => incident.key.domain(),
-        "path" => incident.key.path(),
-        "session" => match &incident.key {
-            Key::Session { session, .. } => Some(session),
-            Key::Stream(_) => incident.session.as_deref(),
-            _ => None,
-        },
-        "user_ip" => match &incident.key {
-            Key::UserIp { user_ip } => Some(user_ip),
-            Key::Stream(_) | Key::Session { .. } => incident.user_ip.as_deref(),
-            _ => None,
-        },
-        "appid" => incident.appid.as_deref(),
-        own => incident.labels.get(own).map(|value| &**value),
-    }
-}
-
 /// The channels that hear of an incident at its severity: the rule's, else those of the routes that match, else the
 /// defaults.
 pub(super) fn channels(rules: &RuleSet, rule: &Rule, incident: &Incident) -> Vec<ChannelName> {
@@ -43,7 +20,7 @@ pub(super) fn channels(rules: &RuleSet, rule: &Rule, incident: &Incident) -> Vec
 /// What the routes say; `None` where none of them matches.
 fn routed(rules: &RuleSet, incident: &Incident) -> Option<Vec<ChannelName>> {
     let mut found: Option<Vec<ChannelName>> = None;
-    for route in rules.routes.iter().filter(|route| route.matchers.hold(|name| label(incident, name))) {
+    for route in rules.routes.iter().filter(|route| route.matchers.hold(|name| incident.label(name))) {
         let channels = found.get_or_insert_default();
         for channel in &route.notify {
             if !channels.contains(channel) {
@@ -67,7 +44,7 @@ pub(super) fn group_key(rule: &Rule, incident: &Incident) -> Key {
     };
     // What is a scope is known as that scope: a domain's own incident joins those grouped by their domain.
     let names: Vec<&str> = labels.iter().map(|name| &**name).collect();
-    let value = |name: &str| label(incident, name).filter(|value| !value.is_empty());
+    let value = |name: &str| incident.label(name).filter(|value| !value.is_empty());
     match names.as_slice() {
         [] => return Key::All {},
         ["domain"] => {
@@ -87,7 +64,7 @@ pub(super) fn group_key(rule: &Rule, incident: &Incident) -> Key {
         }
         _ => {}
     }
-    let pairs = names.iter().map(|name| (Box::from(*name), Box::from(label(incident, name).unwrap_or_default())));
+    let pairs = names.iter().map(|name| (Box::from(*name), Box::from(incident.label(name).unwrap_or_default())));
     Key::Labels { labels: pairs.collect() }
 }
 
@@ -99,7 +76,7 @@ pub(super) fn containing(incident: &Incident, scope: Scope) -> Option<Key> {
         Scope::Stream => Some(Key::Stream(key.stream()?.clone())),
         Scope::Domain => Some(Key::Domain { domain: key.domain()?.into() }),
         Scope::App => Some(Key::App { domain: key.domain()?.into(), path: key.path()?.into() }),
-        Scope::UserIp => label(incident, "user_ip").map(|user_ip| Key::UserIp { user_ip: user_ip.into() }),
+        Scope::UserIp => incident.label("user_ip").map(|user_ip| Key::UserIp { user_ip: user_ip.into() }),
         // A stream's incident goes on over its pushes: it is part of none of them.
         Scope::Session => matches!(key, Key::Session { .. }).then(|| key.clone()),
     }

@@ -3,9 +3,8 @@
 use crate::model::{Ack, GroupId, Holder, Incident, IncidentId, Mute, MuteId, Timestamp};
 use crate::rules::{Matchers, Rule};
 
-use super::Engine;
-use super::audience::label;
 use super::timers::Due;
+use super::{Engine, Members};
 
 /// A person's mute, ready to be asked.
 #[derive(Clone, Debug)]
@@ -14,11 +13,17 @@ pub(super) struct Muted {
     pub(super) matchers: Matchers,
 }
 
+impl Muted {
+    fn covers(&self, incident: &Incident) -> bool {
+        self.mute.reaches(incident) && self.matchers.hold(|name| incident.label(name))
+    }
+}
+
 impl Engine {
     /// Until when posts about an incident are muted, by the wall clock; `None` if they are not.
     pub(super) fn muted_until(&self, incident: &Incident) -> Option<Timestamp> {
         let wall = self.wall.read(self.seq, self.now);
-        let covers = |matchers: &Matchers| matchers.hold(|name| label(incident, name));
+        let covers = |matchers: &Matchers| matchers.hold(|name| incident.label(name));
         let standing = self.rules.mutes.iter().filter_map(|mute| {
             let until = match mute.active.as_slice() {
                 [] => Some(Timestamp::MAX),
@@ -29,7 +34,7 @@ impl Engine {
             };
             until.filter(|_| covers(&mute.matchers))
         });
-        let set = self.mutes.values().filter(|muted| muted.mute.until > wall && covers(&muted.matchers));
+        let set = self.mutes.values().filter(|muted| muted.mute.until > wall && muted.covers(incident));
         standing.chain(set.map(|muted| muted.mute.until)).max()
     }
 
@@ -37,16 +42,20 @@ impl Engine {
     pub(super) fn mute(&mut self, mute: &Mute) {
         // Whoever journaled it has read it; what can't be read covers nothing.
         let Ok(matchers) = Matchers::parse(&mute.matchers) else { return };
-        self.mutes.insert(mute.id, Muted { mute: mute.clone(), matchers });
+        let muted = Muted { mute: mute.clone(), matchers };
+        // One of the same number is replaced: it was made longer, for example.
+        let before = self.mutes.insert(mute.id, muted.clone());
         self.dirty_mutes.insert(mute.id);
-        self.judge_all();
+        self.look_anew(|incident| {
+            muted.covers(incident) || before.as_ref().is_some_and(|before| before.covers(incident))
+        });
     }
 
     /// A mute was lifted: what it kept back is told now, if it still fires.
     pub(super) fn unmute(&mut self, id: MuteId) {
-        if self.mutes.remove(&id).is_some() {
+        if let Some(muted) = self.mutes.remove(&id) {
             self.dirty_mutes.insert(id);
-            self.judge_all();
+            self.look_anew(|incident| muted.covers(incident));
         }
     }
 
@@ -62,11 +71,19 @@ impl Engine {
         }
     }
 
-    /// Mutes or the wall clock changed: looks anew at all that fires and all that a mute holds.
+    /// The wall clock was set: looks anew at all that fires and all that a mute holds.
     pub(super) fn judge_all(&mut self) {
+        self.look_anew(|_| true);
+    }
+
+    /// Looks anew at the groups in which any of these fires: only their mutes may have changed.
+    fn look_anew(&mut self, concerns: impl Fn(&Incident) -> bool) {
         self.forget_mutes();
-        let mut open: Vec<GroupId> =
-            self.groups.values().filter(|m| m.group.closed_at.is_none()).map(|m| m.group.id).collect();
+        let concerned = |members: &&Members| {
+            let mut incidents = members.incidents.iter().filter_map(|id| self.incidents.get(id));
+            members.group.closed_at.is_none() && incidents.any(|incident| incident.is_firing() && concerns(incident))
+        };
+        let mut open: Vec<GroupId> = self.groups.values().filter(concerned).map(|members| members.group.id).collect();
         open.sort_unstable();
         for id in open {
             self.judge_silence_of(id);

@@ -213,6 +213,30 @@ impl Incident {
         self.group_key.as_ref().unwrap_or(&self.key)
     }
 
+    /// The value of a label: built in, or the rule's own.
+    #[must_use]
+    pub fn label(&self, name: &str) -> Option<&str> {
+        match name {
+            "rule" => Some(&self.rule),
+            "severity" => Some(self.severity.as_str()),
+            "stream" => self.key.stream().map(|stream| stream.stream()),
+            "domain" => self.key.domain(),
+            "path" => self.key.path(),
+            "session" => match &self.key {
+                Key::Session { session, .. } => Some(session),
+                Key::Stream(_) => self.session.as_deref(),
+                _ => None,
+            },
+            "user_ip" => match &self.key {
+                Key::UserIp { user_ip } => Some(user_ip),
+                Key::Stream(_) | Key::Session { .. } => self.user_ip.as_deref(),
+                _ => None,
+            },
+            "appid" => self.appid.as_deref(),
+            own => self.labels.get(own).map(|value| &**value),
+        }
+    }
+
     /// Whether it fires now.
     #[must_use]
     pub fn is_firing(&self) -> bool {

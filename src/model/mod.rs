@@ -26,6 +26,9 @@ pub use incident::{
 pub mod mute;
 pub use mute::{Ack, Mute, MuteId};
 
+pub mod audit;
+pub use audit::{AuditRecord, Verdict};
+
 pub mod notice;
 pub use notice::Notice;
 

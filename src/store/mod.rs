@@ -9,6 +9,8 @@ pub use sqlite::{Archive, Begin, Entries, OpenError, ReadBody, Recorded, Scan, S
 
 pub mod listing;
 pub use listing::{Fate, Listed, Page, Wanted};
+pub mod lookup;
+pub use lookup::{Lookup, Sheet, Told, Which};
 
 #[cfg(test)]
 pub(crate) mod conformance;

@@ -16,7 +16,17 @@ const TABLE: [(&str, &[&str]); 18] = [
     ("render", &["model"]),
     ("core", &["model", "rules", "engine", "store", "clock", "metrics"]),
     ("deliver", &["model", "render", "store", "clock", "metrics"]),
-    ("command", &["model", "rules::Matchers", "render::{clean, words}"]),
+    (
+        "command",
+        &[
+            "model",
+            "rules",
+            "core",
+            "clock",
+            "store::{Lookup, Sheet, Store, StoreError, Table, Which}",
+            "render::{clean, words}",
+        ],
+    ),
     ("listen", &["metrics"]),
     ("ingest", &["model", "core", "listen", "clock", "metrics", "store::{Appended, StoreError}"]),
     ("admin", &["model", "core", "listen", "clock", "metrics"]),

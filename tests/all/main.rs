@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "these tests stand outside: they have clocks and an environment")]
 
 mod bot;
+mod commands;
 mod crash;
 mod deliveries;
 mod docs;

@@ -293,6 +293,8 @@ async fn acknowledgements_find_their_incident_by_rule_and_stream() {
     let mute = Mute {
         id: MuteId(1),
         matchers: "stream=\"cam\"".into(),
+        within: None,
+        set_at: Timestamp(0),
         until: Timestamp::MAX,
         author: "ann".into(),
         reason: "".into(),

@@ -43,7 +43,18 @@ fn edits_go_on_under_a_mute_and_stop_for_what_is_part_of_a_wider_incident() {
     going_on(&mut bench, 0, 5);
     let until = at(500.0);
     let (author, reason, matchers) = ("U1".into(), "".into(), "rule=\"gop\"".into());
-    bench.put(6.0, Input::Muted(Box::new(crate::model::Mute { id: MuteId(1), matchers, until, author, reason })));
+    bench.put(
+        6.0,
+        Input::Muted(Box::new(crate::model::Mute {
+            id: MuteId(1),
+            matchers,
+            within: None,
+            set_at: at(6.0),
+            until,
+            author,
+            reason,
+        })),
+    );
     going_on(&mut bench, 10, 60);
     let edits = [6.0, 25.0, 50.0].map(|at| (at, Reason::Edit));
     assert_eq!(bench.told("chat"), [&[(0.0, Reason::Post)][..], &edits].concat());

@@ -9,7 +9,8 @@ fn gop(time: f64) -> Event {
 
 fn mute(until: f64) -> Input {
     let (matchers, author, reason) = ("stream=\"cam1\"".into(), "U1".into(), "works".into());
-    Input::Muted(Box::new(Mute { id: MuteId(1), matchers, until: at(until), author, reason }))
+    let (within, set_at, until) = (None, at(0.0), at(until));
+    Input::Muted(Box::new(Mute { id: MuteId(1), matchers, within, set_at, until, author, reason }))
 }
 
 #[test]

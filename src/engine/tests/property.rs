@@ -159,9 +159,15 @@ fn journal(steps: &[Step]) -> Vec<Entry> {
             (_, 40) => Input::Resumed { from: at(now - step.gap as f64 / 2.0), to: at(now) },
             (9, _) => {
                 let matchers = format!("stream=\"{}\"", step.stream).into();
-                let (author, reason) = ("U1".into(), "works".into());
-                let until = at(now + step.lag as f64 * 10.0);
-                Input::Muted(Box::new(Mute { id: MuteId(u64::from(step.session)), matchers, until, author, reason }))
+                Input::Muted(Box::new(Mute {
+                    id: MuteId(u64::from(step.session)),
+                    matchers,
+                    within: None,
+                    set_at: at(now),
+                    until: at(now + step.lag as f64 * 10.0),
+                    author: "U1".into(),
+                    reason: "works".into(),
+                }))
             }
             (10, _) => Input::Unmuted { id: MuteId(u64::from(step.session)) },
             (11, _) => Input::Acknowledged { incident: IncidentId(u64::from(step.session) + 1), by: "U1".into() },

@@ -4,8 +4,15 @@ use super::*;
 use crate::model::{Holder, Mute, MuteId, Noun};
 
 fn mute(id: u64, matchers: &str, until: f64) -> Input {
-    let (author, reason) = ("U1".into(), "works".into());
-    Input::Muted(Box::new(Mute { id: MuteId(id), matchers: matchers.into(), until: at(until), author, reason }))
+    Input::Muted(Box::new(Mute {
+        id: MuteId(id),
+        matchers: matchers.into(),
+        within: None,
+        set_at: at(0.0),
+        until: at(until),
+        author: "U1".into(),
+        reason: "works".into(),
+    }))
 }
 
 fn gop(time: f64) -> Event {

@@ -89,6 +89,12 @@ impl Matchers {
         self.list.iter().all(|matcher| matcher.holds(label(&matcher.label).unwrap_or("")))
     }
 
+    /// Whether all may hold, as far as can be told: `label` gives `None` for a label that is not known yet, and the
+    /// empty text for one that is missing.
+    pub fn may_hold<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+        self.list.iter().all(|matcher| label(&matcher.label).is_none_or(|value| matcher.holds(value)))
+    }
+
     /// The names of the labels that are asked for, in order; one may come twice.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.list.iter().map(|matcher| &*matcher.label)

@@ -74,6 +74,19 @@ fn labels_are_named_in_order() {
 }
 
 #[test]
+fn what_is_not_known_yet_may_hold() {
+    let may = |text: &str| {
+        Matchers::parse(text).unwrap().may_hold(|label| match label {
+            "stream" => Some("live_1"),
+            "path" => Some(""),
+            _ => None,
+        })
+    };
+    assert!(may("stream=live_1,rule=gop") && may("rule!~\".*\"") && may("path=\"\",severity=critical"));
+    assert!(!may("stream=live_2,rule=gop") && !may("path=live,rule=gop"));
+}
+
+#[test]
 fn the_empty_list_holds_of_everything_and_is_never_read() {
     assert!(Matchers::default().hold(|_| None));
     assert!(Matchers::parse("").is_err() && Matchers::parse("{}").is_err());

@@ -48,9 +48,15 @@ pub(super) fn steps(start: Timestamp, lines: Vec<Line>, out: &mut Mistakes) -> O
                 }
                 Deed::Mute { matchers, duration, reason, author } => {
                     let id = mutes.set(matchers);
-                    let (author, reason) = (author.clone(), reason.clone());
-                    let until = now + *duration;
-                    take(Input::Muted(Box::new(Mute { id, matchers: matchers.clone(), until, author, reason })))
+                    take(Input::Muted(Box::new(Mute {
+                        id,
+                        matchers: matchers.clone(),
+                        within: None,
+                        set_at: now,
+                        until: now + *duration,
+                        author: author.clone(),
+                        reason: reason.clone(),
+                    })))
                 }
                 Deed::Unmute { which } => match mutes.find(which) {
                     Some(id) => take(Input::Unmuted { id }),

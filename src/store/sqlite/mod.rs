@@ -30,6 +30,7 @@ mod writer;
 mod deliveries;
 mod incidents;
 mod journal;
+mod lookup;
 mod maps;
 mod outbox;
 mod shards;

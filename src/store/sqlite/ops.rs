@@ -10,7 +10,7 @@ use super::handover::OutboxRow;
 use super::incidents::Owed;
 use super::queue::{Answer, Op, Rows};
 use super::shards::{self, Standing};
-use super::{outbox, queue};
+use super::{lookup, outbox, queue};
 use crate::model::{Cursor, DeliveryId};
 use crate::store::{Lease, Shard, StoreError};
 
@@ -20,6 +20,7 @@ pub(super) enum Effect {
     Opened { shard: Shard, standing: Standing, lookback: Duration },
     Committed { shard: Shard, cursor: Cursor, outbox: Vec<OutboxRow> },
     Put { map: &'static str },
+    Recorded,
 }
 
 /// Numbers that move within a turn and count only if it is committed.
@@ -54,6 +55,10 @@ impl Ledger<'_> {
             Op::Put { map, key, value, .. } => {
                 shards::put(conn, map, key, value)?;
                 Ok(Effect::Put { map })
+            }
+            Op::Record { record, .. } => {
+                lookup::insert(conn, record)?;
+                Ok(Effect::Recorded)
             }
         }
     }
@@ -113,7 +118,9 @@ pub(super) fn answer(op: Op, effect: &Effect) {
     // Whoever asked may have gone.
     match (op, effect) {
         (Op::Open { answer, .. }, Effect::Opened { standing, .. }) => drop(answer.send(Ok(*standing))),
-        (Op::Commit { answer, .. } | Op::Put { answer, .. }, _) => drop(answer.send(Ok(()))),
+        (Op::Commit { answer, .. } | Op::Put { answer, .. } | Op::Record { answer, .. }, _) => {
+            drop(answer.send(Ok(())))
+        }
         (op @ Op::Open { .. }, _) => fail(op, &StoreError::Failed("opened something else".into())),
     }
 }
@@ -125,6 +132,6 @@ pub(super) fn fail(op: queue::Op, error: &StoreError) {
     }
     match op {
         Op::Open { answer, .. } => send(answer, error),
-        Op::Commit { answer, .. } | Op::Put { answer, .. } => send(answer, error),
+        Op::Commit { answer, .. } | Op::Put { answer, .. } | Op::Record { answer, .. } => send(answer, error),
     }
 }

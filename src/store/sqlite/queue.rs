@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::incidents::{Owed, Prepared};
 use super::shards::Standing;
-use crate::model::{Cursor, NewEntry};
+use crate::model::{AuditRecord, Cursor, NewEntry};
 use crate::store::{Appended, ChannelChanges, Lease, Shard, StoreError};
 
 /// Where an answer goes.
@@ -35,6 +35,7 @@ pub(super) enum Op {
     Open { shard: Shard, lookback: Duration, answer: Answer<Standing> },
     Commit { lease: Lease, cursor: Cursor, rows: Rows, answer: Answer<()> },
     Put { map: &'static str, key: String, value: String, answer: Answer<()> },
+    Record { record: AuditRecord, answer: Answer<()> },
 }
 
 /// What the writer took at once.

@@ -14,7 +14,7 @@ use super::{OpenError, journal};
 const APPLICATION: i32 = 0x7077_6174;
 
 /// Each step takes the schema one version up; what has been released is never changed.
-const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// Bytes of a page.
 pub(super) const PAGE: u64 = 4096;
@@ -146,6 +146,19 @@ const V4: &str = "
     CREATE INDEX messages_of_digest ON messages(digest, group_id) WHERE digest IS NOT NULL;
 ";
 
+// The record of commands. Numbers are never given twice: `MOST_RECORDS` back from the last one is the oldest.
+const V5: &str = "
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        who TEXT NOT NULL,
+        place TEXT NOT NULL,
+        what TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        answer TEXT NOT NULL
+    ) STRICT;
+";
+
 /// Opens the database for writing, after checking that it is ours, whole and not newer than this program.
 ///
 /// The checks are cheap, as a full one reads the whole file: what is damaged in the middle is found when it is read.
@@ -253,9 +266,17 @@ fn check_whole(conn: &Connection, file: &Path) -> Result<(), OpenError> {
                 return Ok(Some(said));
             }
         }
-        for table in
-            ["incidents", "incident_groups", "keyed", "outbox", "messages", "attempts", "maps", "channel_keyed"]
-        {
+        for table in [
+            "incidents",
+            "incident_groups",
+            "keyed",
+            "outbox",
+            "messages",
+            "attempts",
+            "maps",
+            "channel_keyed",
+            "audit",
+        ] {
             conn.prepare(&format!("SELECT * FROM {table} LIMIT 1"))?.query([])?.next()?;
         }
         journal::check_ends(conn)?;

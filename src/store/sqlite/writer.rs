@@ -249,6 +249,7 @@ impl Writer {
                 }
             }
             Effect::Put { map } => self.shared.changed(map),
+            Effect::Recorded => {}
         }
     }
 
