@@ -6,7 +6,7 @@ pub(crate) mod limits;
 pub(crate) mod reading;
 pub(crate) mod wire;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -130,6 +130,8 @@ pub(crate) struct Chat {
     pub(crate) calls: Vec<Call>,
     /// The messages that stand: what they show.
     pub(crate) messages: BTreeMap<u64, String>,
+    /// The messages that people deleted.
+    pub(crate) deleted: BTreeSet<u64>,
     /// What calls did wrong: how often, and the first words.
     pub(crate) faults: BTreeMap<&'static str, (usize, Vec<String>)>,
     /// Requests in all, taken or not.
@@ -174,7 +176,9 @@ impl Fake {
 
     /// A person deletes every message.
     pub(crate) fn delete_all(&self) {
-        self.chat().messages.clear();
+        let mut chat = self.chat();
+        let all = std::mem::take(&mut chat.messages);
+        chat.deleted.extend(all.into_keys());
     }
 
     /// What it knows.
