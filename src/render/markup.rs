@@ -39,7 +39,11 @@ pub fn code(kind: ChannelKind, text: &str) -> String {
         ChannelKind::Slack => {
             format!("`{}`", text.replace('`', "ˋ").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
         }
-        ChannelKind::Telegram => format!("<code>{}</code>", telegram(text)),
+        ChannelKind::Telegram => {
+            // An address in it would go on into the words after it.
+            let end = if idle(text) == text { "" } else { "\u{200b}" };
+            format!("<code>{}</code>{end}", telegram(text))
+        }
         ChannelKind::Wecom => format!("`{}`", text.chars().map(look_alike).collect::<String>()),
         ChannelKind::Webhook | ChannelKind::Console => quote(text),
     }
@@ -128,7 +132,7 @@ fn idle(text: &str) -> String {
         let acts = match c {
             '@' => true,
             ':' => after.starts_with(&['/', '/']),
-            '/' => !before.is_alphanumeric() && next.is_alphanumeric(),
+            '/' => !before.is_alphanumeric() && (next.is_alphanumeric() || next == '_'),
             '#' => after.iter().take_while(|c| c.is_alphanumeric() || **c == '_').any(|c| !c.is_ascii_digit()),
             '$' => next.is_alphabetic(),
             '.' => {
@@ -212,6 +216,7 @@ mod tests {
             "@\u{200b}all ops@\u{200b}example.\u{200b}com"
         );
         assert_eq!(code(ChannelKind::Telegram, "a<b"), "<code>a&lt;b</code>");
+        assert_eq!(code(ChannelKind::Telegram, "a.b/c"), "<code>a.b/c</code>\u{200b}");
         assert_eq!(code(ChannelKind::Wecom, "<@all>`&lt;"), "`＜@all＞ˋ＆lt;`");
         assert_eq!(escape(ChannelKind::Wecom, "[t](u) **b**"), "［t］(u) ＊＊b＊＊");
         assert_eq!(defuse("@all <!here> http://evil.example"), "＠\u{200b}all ＜!here＞ http:／／evil.\u{200b}example");
@@ -222,7 +227,7 @@ mod tests {
         assert_eq!(defuse("#`x"), "#\u{200b}ˋx");
         for (acts, idle_) in [
             ("http://a b", "http:|//|a b"),
-            ("/mute x", "/|mute x"),
+            ("/mute /_x", "/|mute /|_x"),
             ("x/y //z", "x/y //|z"),
             ("#evil #流 #12 #12a #_x", "#|evil #|流 #12 #|12a #|_x"),
             ("$USD $5", "$|USD $5"),

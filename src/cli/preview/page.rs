@@ -80,7 +80,7 @@ fn wrap(line: &Line, most: usize) -> Vec<Line> {
                 break;
             }
             end += 1;
-            if *c == ' ' || is_wide(*c) {
+            if *c == ' ' || (is_wide(*c) && !opens(*c) && !rest.get(end).is_some_and(|(next, _)| closes(*next))) {
                 blank = Some(end);
             }
         }
@@ -92,6 +92,15 @@ fn wrap(line: &Line, most: usize) -> Vec<Line> {
             return lines;
         }
     }
+}
+
+/// Nothing is left at the end of a line that belongs to what follows, and the other way round.
+fn opens(c: char) -> bool {
+    matches!(c, '（' | '「' | '“')
+}
+
+fn closes(c: char) -> bool {
+    matches!(c, '）' | '」' | '”' | '，' | '。' | '、' | '；' | '：')
 }
 
 /// Chinese breaks after any character.
@@ -181,6 +190,9 @@ mod tests {
         let lines = wrap(&Line { bar: Some(Colour::Red), ..Line::of("视频帧到达间隔", Style::default()) }, 8);
         assert!(lines.iter().all(|line| width_of(line) <= 8 && line.bar.is_some()));
         assert_eq!(lines.len(), 3);
+        let lines = wrap(&Line::of("视频卡顿（#1）", Style::default()), 11);
+        let texts: Vec<&str> = lines.iter().map(|line| line.spans[0].text.as_str()).collect();
+        assert_eq!(texts, ["视频卡顿", "（#1）"]);
         let lines = wrap(&Line::of(&"x".repeat(25), Style::default()), 10);
         assert_eq!(lines.len(), 3);
         assert_eq!(wrap(&Line::default(), 10).len(), 1);
