@@ -8,7 +8,9 @@ use foldhash::HashMap;
 use super::queue::{Entry, Queue, Row};
 use super::stand_in::{Mark, StandIns};
 use super::topic::Topic;
-use crate::model::{About, Channel, ChannelName, GroupId, Keyed, News, Notification, Reason, Severity, Timestamp};
+use crate::model::{
+    About, Channel, ChannelName, DigestId, GroupId, Keyed, News, Notification, Reason, Severity, Timestamp,
+};
 
 /// Its place among what a channel remembers: by group, since when.
 const KIND: &str = "passed_on";
@@ -18,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(3 * 60);
 
 /// Groups passed on by one commit.
 const AT_ONCE: usize = 1_000;
+
+/// Between two looks through the members of a digest that waits: others may have become part of it.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// What a channel has passed on.
 #[derive(Debug)]
@@ -30,6 +35,10 @@ pub(crate) struct PassOn {
     look_at: Option<Timestamp>,
     /// At the last look something had waited too long.
     behind: bool,
+    /// Digests that waited too long, and when their members were looked through.
+    digests: HashMap<DigestId, Timestamp>,
+    /// Those whose members are to be looked through now.
+    unread: Vec<DigestId>,
 }
 
 #[derive(Debug)]
@@ -58,19 +67,25 @@ impl PassOn {
         };
         let passed = keyed.iter().filter(|(kind, ..)| kind == KIND).filter_map(parse).collect();
         let fallback = fallback.map(|channel| Fallback { name: channel.name.clone(), can_edit: channel.can_edit() });
-        PassOn { channel, fallback, passed, look_at: Some(now), behind: false }
+        PassOn {
+            channel,
+            fallback,
+            passed,
+            look_at: Some(now),
+            behind: false,
+            digests: HashMap::default(),
+            unread: Vec::new(),
+        }
     }
 
     /// A row came. What of it is to be passed on at once: the fallback knows of its group.
     pub(crate) fn came(&mut self, row: &Notification, now: Timestamp) -> Passed {
-        let (Some(fallback), Some(group)) = (&self.fallback, row.group()) else { return Passed::default() };
-        if !self.passed.contains_key(&group) {
-            if is_urgent(row.severity, row.reason, row.news) {
-                let at = if self.behind { now } else { row.at + PATIENCE };
-                self.look_at = Some(self.look_at.map_or(at, |look_at| look_at.min(at)));
-            }
-            return Passed::default();
+        let known = row.group().filter(|group| self.passed.contains_key(group));
+        if known.is_none() && is_urgent(row.severity, row.reason, row.news) {
+            let at = if self.behind { now } else { row.at + PATIENCE };
+            self.look_at = Some(self.look_at.map_or(at, |look_at| look_at.min(at)));
         }
+        let (Some(fallback), Some(group)) = (&self.fallback, known) else { return Passed::default() };
         let reason = match (row.reason, row.news) {
             // Its own channel reminds people.
             (_, News::Repeated) if !self.behind => None,
@@ -103,21 +118,33 @@ impl PassOn {
             return Passed::default();
         }
         let mut oldest: Option<Timestamp> = None;
-        let mut waiting: Vec<(Timestamp, GroupId)> = Vec::new();
+        let (mut waiting, mut digests): (Vec<(Timestamp, GroupId)>, Vec<DigestId>) = (Vec::new(), Vec::new());
         for (topic, entry) in queue.entries() {
             let Some(first) = urgent(entry).map(|row| row.at).min() else { continue };
             oldest = Some(oldest.map_or(first, |oldest| oldest.min(first)));
-            if let Some(group) = topic.group().filter(|group| !self.passed.contains_key(group)) {
-                waiting.push((first, group));
+            match topic {
+                Topic::Group(group) if !self.passed.contains_key(&group) => waiting.push((first, group)),
+                Topic::Digest(id) => digests.push(id),
+                Topic::Group(_) | Topic::Notice(_) => {}
             }
         }
         self.behind = oldest.is_some_and(|oldest| oldest + PATIENCE <= now);
         waiting.sort_unstable();
-        self.look_at = match (self.behind, waiting.first(), waiting.len() > AT_ONCE) {
-            (true, _, true) => Some(now),
-            (true, _, false) => None,
-            (false, first, _) => first.map(|(at, _)| *at + PATIENCE),
+        self.look_at = match (self.behind, waiting.len() > AT_ONCE) {
+            (true, true) => Some(now),
+            (true, false) => None,
+            (false, _) => oldest.map(|at| at + PATIENCE),
         };
+        self.digests.retain(|id, _| digests.contains(id));
+        if self.behind {
+            for id in digests {
+                if self.digests.get(&id).is_none_or(|read_at| *read_at + AGAIN <= now) {
+                    self.digests.insert(id, now);
+                    self.unread.push(id);
+                }
+                self.look_at = Some(self.look_at.map_or(now + AGAIN, |at| at.min(now + AGAIN)));
+            }
+        }
         let mut passed = Passed::default();
         for (_, group) in waiting.into_iter().take(if self.behind { AT_ONCE } else { 0 }) {
             let Some(entry) = queue.get(Topic::Group(group)) else { continue };
@@ -146,6 +173,23 @@ impl PassOn {
             }
         }
         passed
+    }
+
+    /// The digests whose members are to be looked through now, each once.
+    pub(crate) fn unread(&mut self) -> Vec<DigestId> {
+        std::mem::take(&mut self.unread)
+    }
+
+    /// A member of such a digest is critical and goes on; it is told in the place of `stands_in`.
+    pub(crate) fn member(&mut self, group: GroupId, stands_in: ChannelName, now: Timestamp) -> Passed {
+        let Some(fallback) = self.fallback.as_ref().filter(|_| !self.passed.contains_key(&group)) else {
+            return Passed::default();
+        };
+        let why = (Reason::Post, News::Opened);
+        let row = Notification::of_group(fallback.name.clone(), group, why, Severity::Critical, now);
+        self.passed.insert(group, now);
+        let owed = vec![Notification { stands_in: Some(stands_in), ..row }];
+        Passed { keyed: vec![kept(group, Some(now))], owed }
     }
 
     /// Some of what was passed on before then: it may be over without a row that said so.
@@ -281,6 +325,27 @@ mod tests {
         ops.come(2, OPENED, Severity::Critical, 200);
         ops.look(200);
         assert_eq!(told(&ops.come(1, again, Severity::Critical, 201)), []);
+    }
+
+    #[test]
+    fn the_members_of_a_digest_that_waits_are_looked_through_now_and_then() {
+        let oncall = channel("oncall", Target::Console);
+        let mut ops = Bench::new(Some(&oncall));
+        let name = || ChannelName::new("ops");
+        ops.take(Notification::of_digest(name(), DigestId(7), OPENED, Severity::Critical, T0), 0);
+        ops.look(170);
+        assert_eq!((ops.pass_on.unread(), ops.pass_on.due()), (vec![], Some(after(180))));
+        ops.look(180);
+        assert_eq!((ops.pass_on.unread(), ops.pass_on.due()), (vec![DigestId(7)], Some(after(240))));
+        let passed = ops.pass_on.member(GroupId(1), name(), after(181));
+        assert_eq!(told(&passed), [(1, Reason::Post, News::Opened)]);
+        assert_eq!(ops.pass_on.member(GroupId(1), name(), after(182)), Passed::default(), "once");
+        ops.look(200);
+        assert_eq!(ops.pass_on.unread(), []);
+        ops.look(240);
+        assert_eq!(ops.pass_on.unread(), [DigestId(7)]);
+        let over = ops.come(1, (Reason::Post, News::Resolved), Severity::Critical, 250);
+        assert_eq!(told(&over), [(1, Reason::Post, News::Resolved)]);
     }
 
     #[test]

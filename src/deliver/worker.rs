@@ -148,6 +148,7 @@ impl Worker {
             self.make_calls();
             self.sift().await?;
             self.tidy().await;
+            self.pass_members().await?;
             let wake = self.wake_after();
             let room = self.desk.queue.len() < MOST_WAITING;
             tokio::select! {

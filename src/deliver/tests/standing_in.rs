@@ -86,3 +86,31 @@ async fn the_fallback_tells_what_waits_for_three_minutes_and_closes_it_over_a_re
         worker.await.unwrap().unwrap();
     }
 }
+
+#[tokio::test]
+async fn the_members_of_a_digest_that_waits_are_told_by_the_fallback() {
+    let down = FakeChat::start(vec![], Answer::Say(502, "", "down".into())).await;
+    let (world, hook, chat) = (World::new(), webhook(&down.url), FakeChat::slack(vec![]).await);
+    let room = room(&chat);
+    let own: Vec<DeliveryId> = (1..=5).map(|group| world.owe(&hook, group, Reason::Post)).collect();
+    let workers = [world.run_as(falls_back(&hook, &room)), world.run(&room)];
+    for id in own {
+        world.done(id, DeliveryOutcome::Folded).await;
+    }
+    down.until(1).await;
+    world.pass(&hook, Duration::from_secs(190)).await;
+    let told = |kept: &Inner| {
+        let mine = |row: &&Delivery| row.notification.stands_in.as_ref() == Some(&hook.name) && row.outcome.is_some();
+        kept.rows.values().filter(mine).count() == 5
+    };
+    world.store.until("five told by the fallback", told).await;
+    chat.until(1).await;
+    assert!(chat.asked().len() <= 2, "in a digest of its own");
+    let passed =
+        world.store.lock().keyed.keys().filter(|(name, kind, _)| *name == hook.name && kind == "passed_on").count();
+    assert_eq!(passed, 5);
+    world.stop.cancel();
+    for worker in workers {
+        worker.await.unwrap().unwrap();
+    }
+}

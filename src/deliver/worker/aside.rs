@@ -18,7 +18,8 @@ use super::super::topic::Topic;
 use super::super::verdict::Verdict;
 use super::Worker;
 use crate::model::{
-    About, ChannelName, DeliveryId, DeliveryOutcome, DeliveryState, Notice, Notification, Severity, Timestamp,
+    About, ChannelName, DeliveryId, DeliveryOutcome, DeliveryState, GroupId, Incident, Notice, Notification, Severity,
+    Timestamp,
 };
 use crate::store::{Fate, StoreError, Wanted};
 
@@ -30,6 +31,9 @@ const AT_ONCE: usize = 500;
 
 /// How often the dead rows are counted anew, as old ones are deleted, and what was passed on is looked through.
 const TIDY: Duration = Duration::from_secs(3600);
+
+/// Members of a digest read at once.
+const PAGE: usize = 256;
 
 /// Groups looked up in one go only to know whether they are over.
 const MOST_DOUBTFUL: usize = 64;
@@ -137,6 +141,31 @@ impl Worker {
                 self.desk.remember(keyed);
             }
         }
+    }
+
+    /// Passes on the critical members of digests that wait too long.
+    pub(super) async fn pass_members(&mut self) -> Result<(), StoreError> {
+        for digest in self.aside.pass_on.unread() {
+            let mut after = GroupId(0);
+            loop {
+                // What can't be read now is read a minute later.
+                let read = self.context.reader.members(&self.channel.name, digest, after, PAGE).await;
+                let Ok(members) = read else { break };
+                let Some((last, _)) = members.last() else { break };
+                after = *last;
+                for (group, incidents) in &members {
+                    let is_urgent = |i: &Incident| i.is_firing() && i.severity == Severity::Critical;
+                    if incidents.iter().any(is_urgent) {
+                        let stood_for = self.desk.stood_for(*group).into_iter().next();
+                        let stands_in = stood_for.unwrap_or_else(|| self.channel.name.clone());
+                        let passed = self.aside.pass_on.member(*group, stands_in, self.now());
+                        self.pass(passed);
+                    }
+                }
+                self.keep().await?;
+            }
+        }
+        Ok(())
     }
 
     /// Does, with the next commit, what is due.
