@@ -13,4 +13,5 @@ mod house;
 mod proof;
 mod reload;
 mod rules;
+mod storm;
 mod whole;
