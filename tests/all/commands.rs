@@ -73,8 +73,12 @@ async fn a_stream_is_muted_from_a_terminal_stays_so_over_a_restart_and_is_told_w
     assert!(code == Some(0) && text.contains("push.example.com/live/cam2") && text.contains("muted"), "{text}");
     let (code, text) = said(&run(&bot, &["unmute", "1"]).await);
     assert!(code == Some(0) && text.contains("lifted"), "{text}");
-    let told = keeper.messages(2).await;
-    assert_eq!((told.len(), &told[1]["facts"]["stream"]["id"]), (2, &json!("cam2")));
+    // What was being noted when the bot was killed may have come twice.
+    let mut told = keeper.messages(2).await;
+    if told[1]["facts"]["stream"]["id"] == "cam1" {
+        told = keeper.messages(3).await;
+    }
+    assert_eq!(told.last().unwrap()["facts"]["stream"]["id"], "cam2", "{told:?}");
     let (code, text) = said(&run(&bot, &["unmute", "1"]).await);
     assert!(code == Some(1) && text.contains("no mute #1"), "{code:?} {text}");
     let (code, text) = said(&run(&bot, &["audit", "--output", "json"]).await);
