@@ -120,9 +120,9 @@ async fn no_minute_around_a_restart_exceeds_what_the_platform_allows() {
     let (world, group) = (World::new(), wecom(&chat.url, "robot"));
     let budget = super::super::lanes::Lanes::of(&group).target.key;
     let now = world.now();
-    // Seventeen calls half a minute ago, on record.
+    // Sixteen calls half a minute ago, on record.
     let before = now - Duration::from_secs(30);
-    let record = (0..17).map(|_| Attempt { budget: budget.clone(), at: before });
+    let record = (0..16).map(|_| Attempt { budget: budget.clone(), at: before });
     world.store.lock().attempts.extend(record);
     for _ in 0..5 {
         world.owe_notice(&group);
