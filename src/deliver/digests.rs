@@ -46,6 +46,8 @@ pub(crate) struct Kept {
     revision: u64,
     opened_at: Timestamp,
     posted_at: Option<Timestamp>,
+    #[serde(default)]
+    noted_at: Timestamp,
     severity: Severity,
     calm_since: Option<Timestamp>,
     closed_at: Option<Timestamp>,
@@ -158,6 +160,7 @@ impl Digest {
             revision: known.map_or(0, |known| known.revision),
             opened_at: self.opened_at,
             posted_at: known.map(|known| known.posted_at),
+            noted_at: self.noted_at,
             severity: self.severity,
             calm_since: self.calm_since,
             closed_at: self.closed_at,
@@ -176,7 +179,7 @@ impl Digest {
         });
         Digest {
             known,
-            noted_at: kept.posted_at.unwrap_or_default(),
+            noted_at: kept.noted_at.max(kept.posted_at.unwrap_or_default()),
             revision: kept.revision + 1,
             calm_since: kept.calm_since,
             closed_at: kept.closed_at,

@@ -126,6 +126,8 @@ impl Desk {
             Act::Edit(_) => self.digests.shown(id, flight.closed, now),
             Act::Note { .. } => self.digests.noted(id, flight.closed, now),
         }
+        // Or a restart would notify people anew too soon.
+        self.keep_digest(id);
     }
 
     fn done(&mut self, flight: &Flight, now: Timestamp) {

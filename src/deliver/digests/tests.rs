@@ -200,6 +200,16 @@ fn after_a_restart_members_are_looked_at_before_anything_is_said() {
 }
 
 #[test]
+fn a_restart_does_not_notify_people_anew_any_sooner() {
+    let mut before = told(false, Severity::Critical);
+    before.noted(STORM, false, after(31));
+    let kept = serde_json::to_string(&before.kept(STORM).unwrap()).unwrap();
+    let kept = Digests::read(DIGEST, "7", &kept).unwrap();
+    let digests = Digests::new(false, vec![kept], std::iter::empty());
+    assert_eq!((before.note_at(STORM), digests.note_at(STORM)), (after(61), after(61)));
+}
+
+#[test]
 fn a_place_in_a_digest_is_small() {
     assert!(size_of::<(GroupId, Seat)>() <= 24, "{}", size_of::<(GroupId, Seat)>());
 }
