@@ -132,7 +132,7 @@ fn idle(text: &str) -> String {
         let acts = match c {
             '@' => true,
             ':' => after.starts_with(&['/', '/']),
-            '/' => !before.is_alphanumeric() && (next.is_alphanumeric() || next == '_'),
+            '/' => !before.is_ascii_alphanumeric() && (next.is_ascii_alphanumeric() || next == '_'),
             '#' => after.iter().take_while(|c| c.is_alphanumeric() || **c == '_').any(|c| !c.is_ascii_digit()),
             '$' => next.is_alphabetic(),
             '.' => {
@@ -228,7 +228,7 @@ mod tests {
         for (acts, idle_) in [
             ("http://a b", "http:|//|a b"),
             ("/mute /_x", "/|mute /|_x"),
-            ("x/y //z", "x/y //|z"),
+            ("x/y //z Ⓨ/e", "x/y //|z Ⓨ/|e"),
             ("#evil #流 #12 #12a #_x", "#|evil #|流 #12 #|12a #|_x"),
             ("$USD $5", "$|USD $5"),
             ("evil.example 203.0.113.7 3.0 s e.g. x.", "evil.|example 203.|0.|113.|7 3.0 s e.|g. x."),
