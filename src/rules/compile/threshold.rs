@@ -189,7 +189,7 @@ fn levels(node: &Node, threshold: &Threshold<'_>, ground: Ground, out: &mut Mist
     }
     if levels.is_empty() {
         if fields.iter().next().is_none() {
-            out.add_hinted(&node.span, "a `severity` map needs a level", "such as `{ warning: 3, critical: 10 }`");
+            out.add_hinted(&node.span, "a `severity` map needs a level", "such as `{ warning: 3, critical: 20 }`");
         }
         return None;
     }
