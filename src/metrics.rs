@@ -10,7 +10,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::model::{
-    CallbackOutcome, ChannelName, DeliveryOutcome, DeliveryState, EventKind, Reason, RuleOutcome, State,
+    CallbackOutcome, ChannelKind, ChannelName, ChatOutcome, DeliveryOutcome, DeliveryState, EventKind, Reason,
+    RuleOutcome, State,
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -52,6 +53,12 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChatLabels {
+    platform: &'static str,
+    outcome: &'static str,
+}
+
 /// All metrics of the process. One is made in `app` and shared.
 #[derive(Debug)]
 pub struct Metrics {
@@ -65,6 +72,7 @@ pub struct Metrics {
     notification_delay: Family<ChannelLabels, Histogram, fn() -> Histogram>,
     possible_duplicates: Family<ChannelLabels, Counter>,
     outbox_rows: Family<RowLabels, Gauge>,
+    chats: Family<ChatLabels, Counter>,
     rules_loaded: Gauge<f64, AtomicU64>,
     reload_failures: Counter,
     connections_refused: Counter,
@@ -108,6 +116,7 @@ impl Metrics {
             notification_delay: Family::new_with_constructor(delay_buckets as fn() -> Histogram),
             possible_duplicates: Family::default(),
             outbox_rows: Family::default(),
+            chats: Family::default(),
             rules_loaded: Gauge::default(),
             reload_failures: Counter::default(),
             connections_refused: Counter::default(),
@@ -137,6 +146,7 @@ impl Metrics {
             metrics.possible_duplicates.clone(),
         );
         registry.register("outbox_rows", "Outbox rows without an outcome", metrics.outbox_rows.clone());
+        registry.register("chat_commands", "Commands and clicks in chats, by outcome", metrics.chats.clone());
         registry.register(
             "rules_loaded_timestamp_seconds",
             "When the rules in force were loaded",
@@ -207,6 +217,11 @@ impl Metrics {
     pub fn outbox_rows(&self, channel: &ChannelName, state: DeliveryState, count: usize) {
         let labels = RowLabels { channel: channel.as_str().to_owned(), state: state.as_str() };
         self.outbox_rows.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Something that was typed or clicked in a chat has its outcome.
+    pub fn chat(&self, kind: ChannelKind, outcome: ChatOutcome) {
+        self.chats.get_or_create(&ChatLabels { platform: kind.as_str(), outcome: outcome.as_str() }).inc();
     }
 
     /// Rules came into force at this time, in seconds since the epoch.

@@ -12,7 +12,6 @@ use crate::clock::Clock;
 use crate::command::{
     self, Caller, Care, Command, Covers, Desk, Lift, Mistake, News, Place, Refusal, Reply, Standing, Target, Voice,
 };
-use crate::core::{Handle, Rooms};
 use crate::model::{AuditRecord, Incident, Mute};
 use crate::rules::Matchers;
 use crate::store::{Lookup, Sheet, StoreError, Told, Which};
@@ -26,16 +25,14 @@ pub(super) struct Operators(OnceLock<Behind>);
 
 /// What is behind it.
 pub(super) struct Behind {
-    desk: Desk,
+    desk: Arc<Desk>,
     lookup: Arc<dyn Lookup>,
     clock: Arc<Clock>,
 }
 
 impl Operators {
     /// Takes commands from now on.
-    pub(super) fn begin(&self, rooms: &Rooms, handle: Handle, lookup: Arc<dyn Lookup>) {
-        let (rules, clock) = (Arc::clone(&rooms.rules), Arc::clone(&rooms.clock));
-        let desk = Desk::new(handle, (&*rooms.store, Arc::clone(&lookup)), rules, Arc::clone(&clock));
+    pub(super) fn begin(&self, desk: Arc<Desk>, lookup: Arc<dyn Lookup>, clock: Arc<Clock>) {
         // It begins once.
         let _ = self.0.set(Behind { desk, lookup, clock });
     }
@@ -135,7 +132,7 @@ fn in_words(mistake: Mistake) -> String {
 
 fn caller(author: Option<String>, care: Care) -> Caller {
     let who = author.filter(|author| !author.trim().is_empty()).unwrap_or_else(|| SOMEBODY.to_owned());
-    Caller { who: who.into(), place: Place::Operators, care }
+    Caller { who: who.into(), id: Box::default(), place: Place::Operators, care }
 }
 
 /// Status and data of a reply; its words are added to them.
@@ -153,7 +150,7 @@ fn answered(reply: &Reply) -> Answered {
         }
         Reply::Asked { covers: now, .. } => (409, json!({ "confirm": true, "covers": covers(now) })),
         Reply::Unmuted(mutes) => (200, json!({ "items": mutes.iter().map(mute).collect::<Vec<_>>() })),
-        Reply::Acknowledged { incident: known, before } => {
+        Reply::Acknowledged { incident: known, before, .. } => {
             let mut body = incident(known);
             body["before"] = json!(before);
             (200, body)
@@ -166,6 +163,8 @@ fn answered(reply: &Reply) -> Answered {
             Refusal::NoStream(_) | Refusal::NoMute(_) | Refusal::NoIncident(_) | Refusal::NothingAsked(_) => {
                 (404, json!({}))
             }
+            Refusal::NotAllowed(_) | Refusal::OldButton => (403, json!({})),
+            Refusal::TooFast => (429, json!({})),
             Refusal::NotFromHere(_) | Refusal::Over(_) | Refusal::NotYet(_) | Refusal::TooMany => (409, json!({})),
         },
         Reply::Mutes { .. } | Reply::Incidents { .. } | Reply::Status(_) | Reply::Rules(_) | Reply::Help(_) => {

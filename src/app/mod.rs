@@ -5,6 +5,7 @@ mod files;
 mod kept;
 
 mod channels;
+mod chats;
 mod commands;
 mod explain;
 mod lights;
@@ -223,7 +224,9 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     };
     let core = Core::open(rooms.clone()).await?;
     let handle = core.handle();
-    commands.begin(&rooms, handle.clone(), Arc::clone(&store) as _);
+    let answering = chats::desk(&rooms, handle.clone(), &store);
+    commands.begin(Arc::clone(&answering), Arc::clone(&store) as _, Arc::clone(&clock));
+    let chat = chats::doors(&rooms, answering);
     ready.on(Part::Store);
     let first = Lineup::new(&rules, Arc::clone(&in_force.renderer));
     let lineups = app.start_channels(&rooms, first, core.caught_up(), (workers, Arc::clone(&parking)));
@@ -275,7 +278,7 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     let limits = Limits { exempt, ..Limits::default() }.fit_process();
     let journal = EngineJournal { store: Arc::clone(&store), ready, refusing: AtomicBool::new(false) };
     let door = Ingest::new(open_door, Arc::new(journal), Arc::clone(&clock), Arc::clone(&metrics));
-    let door = Arc::new(ingest::endpoint(Arc::new(door)));
+    let door = Arc::new(chats::public(ingest::endpoint(Arc::new(door)), chat));
     let serve = listen::serve(public, door, limits, metrics, stage.0.clone());
     stage.1.spawn(async move {
         serve.await;

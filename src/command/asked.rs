@@ -32,6 +32,8 @@ pub(super) struct Asked {
 struct Question {
     id: u64,
     who: Box<str>,
+    /// Names can be taken, this can't.
+    author: Box<str>,
     place: Place,
     until: Timestamp,
     wide: Wide,
@@ -51,8 +53,8 @@ impl Asked {
             self.waiting.pop_front();
         }
         self.last += 1;
-        let (id, who, place) = (self.last, caller.who.clone(), caller.place.clone());
-        self.waiting.push_back(Question { id, who, place, until, wide });
+        let (id, who, author, place) = (self.last, caller.who.clone(), caller.id.clone(), caller.place.clone());
+        self.waiting.push_back(Question { id, who, author, place, until, wide });
         id
     }
 
@@ -65,8 +67,13 @@ impl Asked {
 }
 
 impl Question {
+    fn is_by(&self, caller: &Caller) -> bool {
+        // At the operators' door there is only the name.
+        self.author == caller.id && (!caller.id.is_empty() || self.who == caller.who)
+    }
+
     fn is_of(&self, caller: &Caller) -> bool {
-        self.who == caller.who && self.place == caller.place
+        self.is_by(caller) && self.place == caller.place
     }
 }
 
@@ -77,7 +84,12 @@ mod tests {
     use crate::model::ChannelName;
 
     fn caller(who: &str, channel: &str) -> Caller {
-        Caller { who: who.into(), place: Place::Channel(ChannelName::new(channel)), care: Care::AskBack }
+        Caller {
+            who: who.into(),
+            id: who.into(),
+            place: Place::Channel(ChannelName::new(channel)),
+            care: Care::AskBack,
+        }
     }
 
     fn wide(secs: u64) -> Wide {
@@ -96,7 +108,8 @@ mod tests {
         assert_eq!(asked.take(&caller("bob", "ops"), id, at(20)), None);
         assert_eq!(asked.take(&caller("ann", "acme"), id, at(20)), None);
         assert_eq!(asked.take(&ann, id + 9, at(20)), None);
-        assert_eq!(asked.take(&ann, id, at(309)), Some(wide(60)));
+        assert_eq!(asked.take(&Caller { who: "ann".into(), ..caller("bob", "ops") }, id, at(20)), None);
+        assert_eq!(asked.take(&Caller { who: "Ann".into(), ..caller("ann", "ops") }, id, at(309)), Some(wide(60)));
         assert_eq!(asked.take(&ann, id, at(309)), None);
         let late = asked.ask(&ann, wide(60), at(400));
         assert_eq!(asked.take(&ann, late, at(700)), None);

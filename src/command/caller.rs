@@ -26,10 +26,23 @@ pub enum Care {
 pub struct Caller {
     /// As the platform names them: hostile text.
     pub who: Box<str>,
+    /// As the platform knows them, whatever they call themselves; empty at the operators' door, where whoever holds the
+    /// token is one.
+    pub id: Box<str>,
     /// Where from.
     pub place: Place,
     /// Whether wide mutes are asked back.
     pub care: Care,
+}
+
+impl Caller {
+    /// For the record of commands: the name, and who it is.
+    pub(super) fn on_record(&self) -> String {
+        match self.id.is_empty() || self.id == self.who {
+            true => self.who.to_string(),
+            false => format!("{} ({})", self.who, self.id),
+        }
+    }
 }
 
 impl Place {

@@ -19,7 +19,7 @@ use crate::core::{Given, Handle, Rulebook};
 use crate::model::{AuditRecord, Incident, IncidentId, Input, Key, Mute, State};
 use crate::render::clean::short;
 use crate::rules::{Matchers, RuleSet};
-use crate::store::{Lookup, Sheet, Store, StoreError, Which};
+use crate::store::{Lookup, Reader, Sheet, Store, StoreError, Which};
 
 /// More streams than this are asked back.
 const MOST_UNASKED: usize = 20;
@@ -37,10 +37,13 @@ const ON_RECORD: usize = 300;
 /// Longest name of an author, in characters.
 const NAME: usize = 80;
 
+mod press;
+
 /// Follows commands.
 pub struct Desk {
     handle: Handle,
     lookup: Arc<dyn Lookup>,
+    reader: Arc<dyn Reader>,
     rules: Arc<Rulebook>,
     clock: Arc<Clock>,
     asked: Mutex<Asked>,
@@ -71,12 +74,12 @@ impl Desk {
     #[must_use]
     pub fn new(
         handle: Handle,
-        (store, lookup): (&dyn Store, Arc<dyn Lookup>),
+        (store, lookup, reader): (&dyn Store, Arc<dyn Lookup>, Arc<dyn Reader>),
         rules: Arc<Rulebook>,
         clock: Arc<Clock>,
     ) -> Desk {
         let book = tokio::sync::Mutex::new(Book::new(store));
-        Desk { handle, lookup, rules, clock, asked: Mutex::default(), book }
+        Desk { handle, lookup, reader, rules, clock, asked: Mutex::default(), book }
     }
 
     /// Follows a line as it was typed, and puts it on record.
@@ -94,13 +97,23 @@ impl Desk {
 
     /// Follows a command, and puts it on record as it was typed.
     pub async fn execute(&self, caller: &Caller, command: Command, typed: &str) -> Reply {
-        let caller = Caller { who: short(&caller.who, NAME).into(), ..caller.clone() };
-        let reply = match self.obey(&caller, command).await {
+        let caller = named(caller);
+        let done = self.obey(&caller, command).await;
+        self.answer(&caller, typed, done).await
+    }
+
+    /// Does not follow what somebody gave, and puts that on record.
+    pub async fn refuse(&self, caller: &Caller, refusal: Refusal, typed: &str) -> Reply {
+        self.answer(&named(caller), typed, Err(Stop::Refused(refusal))).await
+    }
+
+    async fn answer(&self, caller: &Caller, typed: &str, done: Result<Reply, Stop>) -> Reply {
+        let reply = match done {
             Ok(reply) => reply,
             Err(Stop::Refused(refusal)) => Reply::Refused(refusal),
             Err(Stop::Store(error)) => Reply::Failed(error.to_string()),
         };
-        self.record(&caller, typed, &reply).await;
+        self.record(caller, typed, &reply).await;
         reply
     }
 
@@ -124,7 +137,7 @@ impl Desk {
         let answer = words::text(reply, &Voice::plain(), self.clock.wall());
         let record = AuditRecord {
             at: self.clock.wall(),
-            who: short(&caller.who, NAME).into(),
+            who: short(&caller.on_record(), 2 * NAME).into(),
             place: caller.place.as_str().into(),
             what: short(typed, ON_RECORD).into(),
             verdict: reply.verdict(),
@@ -344,14 +357,14 @@ impl Desk {
             State::Firing => {}
         }
         if let Some(before) = incident.ack.as_ref().map(|ack| ack.by.clone()) {
-            return Ok(Reply::Acknowledged { incident: Box::new(incident), before: Some(before) });
+            return Ok(Reply::Acknowledged { incident: Box::new(incident), before: Some(before), others: 0 });
         }
         match self.handle.give(Input::Acknowledged { incident: id, by: caller.who.clone() }).await? {
             Given::Kept => Ok(Reply::Late),
             // It may have been over before.
             Given::InForce => match read().await? {
                 incident if incident.ack.is_some() => {
-                    Ok(Reply::Acknowledged { incident: Box::new(incident), before: None })
+                    Ok(Reply::Acknowledged { incident: Box::new(incident), before: None, others: 0 })
                 }
                 _ => Err(Refusal::Over(id).into()),
             },
@@ -425,6 +438,11 @@ impl Desk {
 
 /// A mute that ends so little earlier than was asked for is what was asked for: somebody clicked twice.
 const SAME: Duration = Duration::from_secs(60);
+
+/// With a name of bearable length.
+fn named(caller: &Caller) -> Caller {
+    Caller { who: short(&caller.who, NAME).into(), ..caller.clone() }
+}
 
 fn sight<'r>(rules: &'r RuleSet, caller: &'r Caller) -> Sight<'r> {
     Sight { rules, channel: caller.place.within() }

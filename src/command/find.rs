@@ -1,7 +1,7 @@
 //! Which streams are meant, among those that are heard of. Pure, but for the roster's locks.
 
 use crate::core::Roster;
-use crate::model::{StreamName, Timestamp};
+use crate::model::{Incident, StreamName, Timestamp};
 use crate::rules::Matchers;
 
 /// Names shown where there are several.
@@ -62,6 +62,29 @@ pub(super) fn covered(roster: &Roster, now: Timestamp, covers: impl Fn(&StreamNa
 pub(super) fn exactly(stream: &StreamName) -> Option<Matchers> {
     let (domain, path, id) = (quoted(stream.domain()), quoted(stream.path()), quoted(stream.stream()));
     Matchers::parse(&format!("stream={id}, domain={domain}, path={path}")).ok()
+}
+
+/// Matchers for what a message's incidents are about: their stream, or what else they share and by which rules; `None` if
+/// that is too long for them.
+pub(super) fn about(incidents: &[Incident]) -> Option<Matchers> {
+    let first = incidents.first()?;
+    let shared = |label: &str| {
+        let value = first.label(label).filter(|value| !value.is_empty())?;
+        incidents.iter().all(|incident| incident.label(label) == Some(value)).then(|| (label.to_owned(), value))
+    };
+    if let Some(stream) = first.key.stream()
+        && incidents.iter().all(|incident| incident.key.stream() == Some(stream))
+    {
+        return exactly(stream);
+    }
+    let mut rules: Vec<String> = incidents.iter().map(|incident| regex::escape(&incident.rule)).collect();
+    rules.sort();
+    rules.dedup();
+    let mut text = format!("rule=~{}", quoted(&rules.join("|")));
+    for (label, value) in ["domain", "path", "user_ip"].into_iter().filter_map(shared) {
+        text.push_str(&format!(", {label}={}", quoted(value)));
+    }
+    Matchers::parse(&text).ok()
 }
 
 /// Matchers for whatever is called so: a full name where it reads like one, else an id.

@@ -76,6 +76,8 @@ pub enum Reply {
         incident: Box<Incident>,
         /// Who, if it was somebody before.
         before: Option<Box<str>>,
+        /// So many more of the same message, now in hand too.
+        others: usize,
     },
     /// What is watched for: names of rules.
     Rules(Vec<String>),
@@ -144,6 +146,12 @@ pub enum Refusal {
     TooMany,
     /// The name is too long to be muted.
     TooLong,
+    /// The author of this id may not command here.
+    NotAllowed(Box<str>),
+    /// The author gives too many commands at once.
+    TooFast,
+    /// The button belongs to a message that is no longer known here.
+    OldButton,
 }
 
 impl Reply {

@@ -46,22 +46,7 @@ impl Speaker<'_> {
             Reply::Mutes { mutes, standing, more } => self.mutes(mutes, standing, *more),
             Reply::Incidents { items, more } => self.incidents(items, *more),
             Reply::Status(status) => self.status(status),
-            Reply::Acknowledged { incident, before } => {
-                let (id, name) = (incident.id.0, short(&incident.key.name(), NAME));
-                match before {
-                    None => self.pick(
-                        format!("You have incident #{id} ({name}): no more reminders until it is over or grows worse."),
-                        format!("已认领故障 #{id}（{name}）：恢复或恶化前不再重复提醒。"),
-                    ),
-                    Some(who) => {
-                        let who = short(who, NAME);
-                        self.pick(
-                            format!("{who} has incident #{id} ({name}) in hand."),
-                            format!("故障 #{id}（{name}）已由 {who} 认领。"),
-                        )
-                    }
-                }
-            }
+            Reply::Acknowledged { incident, before, others } => self.acknowledged(incident, before.as_deref(), *others),
             Reply::Rules(names) if names.is_empty() => {
                 self.pick("No rule is heard of here.".to_owned(), "这里没有规则。".to_owned())
             }
@@ -81,6 +66,28 @@ impl Speaker<'_> {
                 self.pick(
                     format!("This could not be done, and nothing was changed: {why}. Try again in a moment."),
                     format!("操作未完成，没有任何改变：{why}。请稍后重试。"),
+                )
+            }
+        }
+    }
+
+    fn acknowledged(&self, incident: &Incident, before: Option<&str>, others: usize) -> String {
+        let (id, name) = (incident.id.0, short(&incident.key.name(), NAME));
+        let (en, zh) = match others {
+            0 => (String::new(), String::new()),
+            1 => (" and one more".to_owned(), "等 2 个".to_owned()),
+            more => (format!(" and {} more", number(more as u64)), format!("等 {} 个", number(more as u64 + 1))),
+        };
+        match before {
+            None => self.pick(
+                format!("You have incident #{id} ({name}){en}: no more reminders until it is over or grows worse."),
+                format!("已认领故障 #{id}（{name}）{zh}：恢复或恶化前不再重复提醒。"),
+            ),
+            Some(who) => {
+                let who = short(who, NAME);
+                self.pick(
+                    format!("{who} has incident #{id} ({name}) in hand."),
+                    format!("故障 #{id}（{name}）已由 {who} 认领。"),
                 )
             }
         }
@@ -322,6 +329,24 @@ impl Speaker<'_> {
             Refusal::TooLong => self.pick(
                 "This name is too long for a mute. Cover it with a glob or matchers.".to_owned(),
                 "名称过长，请改用通配符或匹配条件。".to_owned(),
+            ),
+            Refusal::NotAllowed(id) => {
+                let id = short(id, NAME);
+                self.pick(
+                    format!(
+                        "You may not give commands here yet. Your user id is {id}: an operator can add it to `allow` of \
+                         this channel in rules.yaml."
+                    ),
+                    format!("您还没有在这里下达命令的权限。您的用户 ID 是 {id}，可请管理员将其加入 rules.yaml 中该通道的 `allow`。"),
+                )
+            }
+            Refusal::TooFast => self.pick(
+                "That is too many commands at once. Nothing was changed; wait a few seconds.".to_owned(),
+                "命令过于频繁，未做任何更改，请稍候几秒。".to_owned(),
+            ),
+            Refusal::OldButton => self.pick(
+                "This button is too old, or about something that is not told here.".to_owned(),
+                "该按钮已失效，或所涉内容不在此处通知。".to_owned(),
             ),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{DeliveryId, Reason};
+use crate::model::{Button, DeliveryId, Reason};
 use crate::render::Sign;
 
 /// Time for a connection to come about.
@@ -74,6 +74,8 @@ pub(crate) struct Call {
     pub(crate) delivery: DeliveryId,
     /// The chat's new id, if it has moved (Telegram).
     pub(crate) moved: Option<i64>,
+    /// What people can click below it; an edit shows these in place of those before.
+    pub(crate) buttons: Vec<Button>,
 }
 
 /// At most `limit` bytes of a text, cut at a character and then marked as cut.
@@ -109,6 +111,7 @@ pub(crate) fn sample(act: Act, words: Words) -> Call {
         reason: Reason::Post,
         delivery: DeliveryId(7),
         moved: None,
+        buttons: Vec::new(),
     }
 }
 

@@ -9,9 +9,9 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use crate::model::{
-    Attempt, Channel, ChannelName, Cursor, Delivery, DeliveryId, DeliveryState, DigestId, EventKind, Group, GroupId,
-    Incident, IncidentId, Key, Language, Message, NewEntry, News, Notice, Notification, Reason, Receivers, Severity,
-    SlackDoor, State as Life, StreamName, Target, Timestamp, WecomApp, WecomCallback, WecomDoor,
+    Allow, Attempt, Channel, ChannelName, Cursor, Delivery, DeliveryId, DeliveryState, DigestId, EventKind, Group,
+    GroupId, Incident, IncidentId, Key, Language, Message, NewEntry, News, Notice, Notification, Reason, Receivers,
+    Severity, SlackDoor, State as Life, StreamName, Target, Timestamp, WecomApp, WecomCallback, WecomDoor,
 };
 use crate::store::{
     Appended, Batch, Changes, ChannelChanges, ChannelState, Commit, Fate, Items, Lease, Listed, Opened, Page, Reader,
@@ -374,17 +374,18 @@ pub(crate) fn channel(name: &str, target: Target) -> Arc<Channel> {
         min_severity: Severity::Info,
         fallback: None,
         timezone: TimeZone::UTC,
+        allow: Allow::Nobody,
     })
 }
 
 pub(crate) fn slack(api_url: &str, room: &str) -> Arc<Channel> {
     let door = SlackDoor::Bot { token: format!("xoxb-{SECRET}").into(), channel: room.into() };
-    channel("slack", Target::Slack { door, api_url: api_url.into() })
+    channel("slack", Target::Slack { door, api_url: api_url.into(), inbound: None })
 }
 
 pub(crate) fn slack_webhook(url: &str) -> Arc<Channel> {
     let door = SlackDoor::Webhook { url: format!("{url}/services/{SECRET}").into() };
-    channel("slackhook", Target::Slack { door, api_url: String::new() })
+    channel("slackhook", Target::Slack { door, api_url: String::new(), inbound: None })
 }
 
 pub(crate) fn wecom(api_url: &str, key: &str) -> Arc<Channel> {
@@ -408,7 +409,7 @@ pub(crate) fn wecom_app(api_url: &str) -> Arc<Channel> {
 
 pub(crate) fn telegram(api_url: &str, chat_id: i64) -> Arc<Channel> {
     let token = format!("123:{SECRET}").into();
-    channel("telegram", Target::Telegram { token, chat_id, thread_id: None, api_url: api_url.into() })
+    channel("telegram", Target::Telegram { token, chat_id, thread_id: None, api_url: api_url.into(), webhook: None })
 }
 
 pub(crate) fn webhook(url: &str) -> Arc<Channel> {

@@ -29,7 +29,7 @@ impl<'a> Means<'a> {
 pub(crate) async fn make(channel: &Channel, call: &Call, means: Means<'_>) -> Verdict {
     let http = means.http;
     let verdict = match &channel.target {
-        Target::Slack { door: SlackDoor::Bot { token, channel }, api_url } => {
+        Target::Slack { door: SlackDoor::Bot { token, channel }, api_url, .. } => {
             slack::bot(http, api_url, token, channel, call).await
         }
         Target::Slack { door: SlackDoor::Webhook { url }, .. } => slack::webhook(http, url, call).await,
@@ -38,7 +38,7 @@ pub(crate) async fn make(channel: &Channel, call: &Call, means: Means<'_>) -> Ve
             let line = wecom_app::Line { http, api_url, clock: means.clock, tokens: means.wecom_tokens };
             wecom_app::tell(line, &channel.name, app, call).await
         }
-        Target::Telegram { token, chat_id, thread_id, api_url } => {
+        Target::Telegram { token, chat_id, thread_id, api_url, .. } => {
             let chat = telegram::Chat { id: call.moved.unwrap_or(*chat_id), thread: *thread_id };
             telegram::bot(http, api_url, token, chat, call).await
         }
@@ -50,14 +50,23 @@ pub(crate) async fn make(channel: &Channel, call: &Call, means: Means<'_>) -> Ve
 
 fn secrets(target: &Target) -> Vec<&str> {
     match target {
-        Target::Slack { door: SlackDoor::Bot { token, .. }, .. } => vec![token.expose_secret()],
-        Target::Slack { door: SlackDoor::Webhook { url }, .. } => address_secrets(url.expose_secret()),
+        Target::Slack { door, inbound, .. } => {
+            let mut secrets = match door {
+                SlackDoor::Bot { token, .. } => vec![token.expose_secret()],
+                SlackDoor::Webhook { url } => address_secrets(url.expose_secret()),
+            };
+            secrets.extend(inbound.iter().map(|inbound| inbound.signing_secret.expose_secret()));
+            secrets
+        }
         Target::Wecom { door: WecomDoor::Robot { key }, .. } => vec![key.expose_secret()],
         Target::Wecom { door: WecomDoor::App(app), .. } => {
             let callback = app.callback.iter().flat_map(|callback| [&callback.token, &callback.encoding_aes_key]);
             std::iter::once(&app.secret).chain(callback).map(ExposeSecret::expose_secret).collect()
         }
-        Target::Telegram { token, .. } => vec![token.expose_secret()],
+        Target::Telegram { token, webhook, .. } => {
+            let webhook = webhook.iter().map(|webhook| webhook.secret.expose_secret());
+            std::iter::once(token.expose_secret()).chain(webhook).collect()
+        }
         Target::Webhook { url, headers, .. } => {
             let mut secrets = address_secrets(url.expose_secret());
             secrets.extend(headers.values().map(ExposeSecret::expose_secret));

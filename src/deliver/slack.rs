@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::call::{Act, Call, Words};
 use super::verdict::Verdict;
 use super::wire::{self, Reply, WAIT_UNTOLD};
-use crate::render::Sign;
+use crate::model::Button;
+use crate::render::{self, Sign};
 
 /// Longest text of a section block. Slack does not say what it counts; UTF-16 units are the strictest reading.
 const SECTION: usize = 3_000;
@@ -178,7 +179,7 @@ fn payload(call: &Call) -> Map<String, Value> {
             let (first, rest) = first_line(text);
             let text = if first.is_empty() { escape(&call.summary) } else { first.to_owned() };
             body.insert("text".into(), json!(text));
-            body.insert("attachments".into(), json!(attachments(rest, call.sign)));
+            body.insert("attachments".into(), json!(attachments(rest, call.sign, &call.buttons)));
         }
         Words::Plain(text) => {
             body.insert("text".into(), json!(cut_chars(&escape(text))));
@@ -200,11 +201,14 @@ fn first_line(text: &str) -> (&str, &str) {
 }
 
 /// All but the first line, beside a bar in the sign's colour. None for a single line: an edit drops the old one then.
-fn attachments(text: &str, sign: Sign) -> Vec<Value> {
+fn attachments(text: &str, sign: Sign, buttons: &[Button]) -> Vec<Value> {
     // Verbatim: what looks like an address or a name in the text is not made a link or a mention.
     let section =
         |text: &str| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text, "verbatim": true } });
-    let blocks: Vec<Value> = sections(text).into_iter().map(section).collect();
+    let mut blocks: Vec<Value> = sections(text).into_iter().map(section).collect();
+    if !buttons.is_empty() {
+        blocks.push(render::slack_actions(buttons));
+    }
     match blocks.is_empty() {
         true => Vec::new(),
         false => vec![json!({ "color": colour(sign), "blocks": blocks })],

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::call::{Act, Call, Words};
 use super::verdict::Verdict;
 use super::wire::{self, Reply, WAIT_UNTOLD};
+use crate::render;
 
 /// Longest text in code points, after parsing.
 const TEXT: usize = 4_096;
@@ -132,6 +133,10 @@ fn payload(chat: Chat, call: &Call) -> (&'static str, Value) {
         Words::Plain(text) => {
             body.insert("text".into(), json!(cut_chars(text)));
         }
+    }
+    // An edit without them takes those away that were there.
+    if !call.buttons.is_empty() {
+        body.insert("reply_markup".into(), render::telegram_keyboard(&call.buttons));
     }
     let method = match &call.act {
         Act::Edit(spot) => {

@@ -70,6 +70,10 @@ pub(crate) fn word(
         reason: flight.reason,
         delivery: flight.carrier,
         moved,
+        buttons: match (subject, &flight.act) {
+            (Subject::Group(view), Act::Post | Act::Edit(_)) => render::buttons(view),
+            (Subject::Group(_), Act::Note { .. }) | (Subject::Digest(_) | Subject::Notice { .. }, _) => Vec::new(),
+        },
     };
     (flight, call)
 }

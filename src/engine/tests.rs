@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
 use crate::model::{
-    Abnormal, AbnormalType, Catalogue, Cause, Channel, ChannelName, Detail, Door, Event, EventId, EventKind, Labels,
-    Language, News, Reason, Scope, Severity, StreamName, Target,
+    Abnormal, AbnormalType, Allow, Catalogue, Cause, Channel, ChannelName, Detail, Door, Event, EventId, EventKind,
+    Labels, Language, News, Reason, Scope, Severity, StreamName, Target,
 };
 use crate::rules::{GroupBy, Measure, Plan, RateLimit, Rule};
 
@@ -39,13 +39,14 @@ fn channel(name: &str, target: Target) -> (ChannelName, Arc<Channel>) {
         min_severity: Severity::Info,
         fallback: None,
         timezone: TimeZone::UTC,
+        allow: Allow::Nobody,
     };
     (name, Arc::new(channel))
 }
 
 fn telegram() -> Target {
     let token = SecretString::from("123456:TEST");
-    Target::Telegram { token, chat_id: -100, thread_id: None, api_url: "http://127.0.0.1:9".into() }
+    Target::Telegram { token, chat_id: -100, thread_id: None, api_url: "http://127.0.0.1:9".into(), webhook: None }
 }
 
 /// Two channels: `chat` can edit, `robot` can't.

@@ -9,9 +9,9 @@ use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 use tracing::{debug, warn};
 
-use super::body::{self, BodyError};
 use super::tally::Tally;
 use super::{Ingest, admit, sources};
+use crate::listen::body::{self, BodyError};
 use crate::model::{CallbackOutcome, Door, Event, EventKind, Input, NewEntry, StreamName};
 use crate::store::{Appended, StoreError};
 

@@ -4,7 +4,6 @@
 //! A body's way is fixed by types: `wire::Callback` (read) → `signature::Verified` (let in) → `mask::Masked`
 //! (without secrets) → [`Event`] and the journal's copy. No step can be left out.
 
-mod body;
 mod event;
 mod handler;
 mod mask;

@@ -4,6 +4,7 @@
 //! algorithm on; hence this one. It knows nothing of what it serves.
 
 mod admission;
+pub mod body;
 mod connection;
 mod limits;
 

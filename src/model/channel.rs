@@ -1,6 +1,6 @@
 //! A channel as compiled from `rules.yaml`: where to tell people, in which language, with which secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -111,6 +111,48 @@ pub enum SlackDoor {
     },
 }
 
+/// How Slack's commands and buttons are known to come from Slack, and from where they may come.
+#[derive(Clone, Debug)]
+pub struct SlackInbound {
+    /// The app's signing secret.
+    pub signing_secret: SecretString,
+    /// The channel's id or name, as the calls name it.
+    pub channel: String,
+}
+
+/// How Telegram brings updates, where it does so instead of being asked.
+#[derive(Clone, Debug)]
+pub struct TelegramWebhook {
+    /// What each call shows in its `X-Telegram-Bot-Api-Secret-Token`.
+    pub secret: SecretString,
+    /// pushwatch's own public base address, without a slash at its end, if Telegram is to be told of it.
+    pub public_url: Option<String>,
+}
+
+/// Who may give commands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Allow {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// Those with one of these ids, as the platform writes them.
+    These(BTreeSet<Box<str>>),
+    /// Whoever is in the chat.
+    Everyone,
+}
+
+impl Allow {
+    /// Whether somebody of this id may.
+    #[must_use]
+    pub fn holds(&self, id: &str) -> bool {
+        match self {
+            Allow::Nobody => false,
+            Allow::These(ids) => ids.contains(id),
+            Allow::Everyone => true,
+        }
+    }
+}
+
 /// WeCom's two ways in. Neither can edit what was said.
 #[derive(Clone, Debug)]
 pub enum WecomDoor {
@@ -167,6 +209,8 @@ pub enum Target {
         door: SlackDoor,
         /// Base address of the Web API, without a trailing slash.
         api_url: String,
+        /// With what commands and buttons are checked, if any are to be taken.
+        inbound: Option<SlackInbound>,
     },
     /// WeCom.
     Wecom {
@@ -185,6 +229,8 @@ pub enum Target {
         thread_id: Option<i64>,
         /// Base address, without a trailing slash.
         api_url: String,
+        /// If updates are brought; otherwise they are asked for.
+        webhook: Option<TelegramWebhook>,
     },
     /// Any HTTP endpoint that takes JSON.
     Webhook {
@@ -214,6 +260,8 @@ pub struct Channel {
     pub fallback: Option<ChannelName>,
     /// Times are shown in this zone.
     pub timezone: TimeZone,
+    /// Who may give commands here.
+    pub allow: Allow,
 }
 
 impl Channel {
@@ -227,6 +275,23 @@ impl Channel {
             Target::Webhook { .. } => ChannelKind::Webhook,
             Target::Console => ChannelKind::Console,
         }
+    }
+
+    /// Whether the platform can bring what people type and click here.
+    #[must_use]
+    pub fn can_hear(&self) -> bool {
+        match &self.target {
+            Target::Slack { inbound, .. } => inbound.is_some(),
+            Target::Telegram { .. } => true,
+            Target::Wecom { door: WecomDoor::App(app), .. } => app.callback.is_some(),
+            Target::Wecom { door: WecomDoor::Robot { .. }, .. } | Target::Webhook { .. } | Target::Console => false,
+        }
+    }
+
+    /// Whether messages about incidents carry buttons: somebody may click them, and it can be heard.
+    #[must_use]
+    pub fn has_buttons(&self) -> bool {
+        self.can_hear() && self.allow != Allow::Nobody
     }
 
     /// Whether a message can be changed after it was posted. Where it can't, news is posted anew, sparingly.

@@ -26,6 +26,9 @@ pub use incident::{
 pub mod mute;
 pub use mute::{Ack, Mute, MuteId};
 
+mod press;
+pub use press::{Button, MAX_PRESS, Press};
+
 pub mod audit;
 pub use audit::{AuditRecord, Verdict};
 
@@ -42,7 +45,8 @@ pub use body::{BadBody, BodyTemplate};
 
 pub mod channel;
 pub use channel::{
-    Channel, ChannelKind, ChannelName, Language, Receivers, SlackDoor, Target, WecomApp, WecomCallback, WecomDoor,
+    Allow, Channel, ChannelKind, ChannelName, Language, Receivers, SlackDoor, SlackInbound, Target, TelegramWebhook,
+    WecomApp, WecomCallback, WecomDoor,
 };
 
 pub mod door;
@@ -55,4 +59,4 @@ pub mod catalogue;
 pub use catalogue::Catalogue;
 
 pub mod outcome;
-pub use outcome::{CallbackOutcome, DeliveryOutcome, RuleOutcome};
+pub use outcome::{CallbackOutcome, ChatOutcome, DeliveryOutcome, RuleOutcome};

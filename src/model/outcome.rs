@@ -53,6 +53,28 @@ named! {
 }
 
 named! {
+    /// What became of what somebody typed or clicked in a chat.
+    ChatOutcome {
+        /// Followed.
+        Done = "done",
+        /// Asked back.
+        Asked = "asked",
+        /// Understood and not followed, or not understood.
+        Refused = "refused",
+        /// It could not be done.
+        Failed = "failed",
+        /// The author may not command there.
+        Forbidden = "forbidden",
+        /// Too many at once.
+        Flooded = "flooded",
+        /// Not signed by the platform, too old, or brought before.
+        Forged = "forged",
+        /// From a chat that is none of ours, or nothing for us.
+        Ignored = "ignored",
+    }
+}
+
+named! {
     /// What a rule made of an event that it listens to.
     RuleOutcome {
         /// A condition of the rule does not hold.

@@ -44,6 +44,9 @@ pub use crate::model::Notice;
 
 mod plain;
 
+mod buttons;
+pub use buttons::{buttons, confirm, slack_actions, telegram_keyboard};
+
 mod facts;
 pub use facts::{digest_facts, facts, notice_facts};
 

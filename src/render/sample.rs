@@ -8,8 +8,8 @@ use secrecy::SecretString;
 
 use super::{Gathered, Notice};
 use crate::model::{
-    AbnormalType, Cause, Channel, ChannelKind, ChannelName, EventKind, Group, GroupId, Incident, IncidentId, Key,
-    Language, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble, WecomDoor,
+    AbnormalType, Allow, Cause, Channel, ChannelKind, ChannelName, EventKind, Group, GroupId, Incident, IncidentId,
+    Key, Language, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble, WecomDoor,
 };
 
 mod wide;
@@ -34,11 +34,15 @@ pub fn channel(kind: ChannelKind, language: Language) -> Channel {
     let secret = || SecretString::from("sample");
     let api_url = String::new();
     let target = match kind {
-        ChannelKind::Slack => {
-            Target::Slack { door: SlackDoor::Bot { token: secret(), channel: "C012345".to_owned() }, api_url }
-        }
+        ChannelKind::Slack => Target::Slack {
+            door: SlackDoor::Bot { token: secret(), channel: "C012345".to_owned() },
+            api_url,
+            inbound: None,
+        },
         ChannelKind::Wecom => Target::Wecom { door: WecomDoor::Robot { key: secret() }, api_url },
-        ChannelKind::Telegram => Target::Telegram { token: secret(), chat_id: 1, thread_id: None, api_url },
+        ChannelKind::Telegram => {
+            Target::Telegram { token: secret(), chat_id: 1, thread_id: None, api_url, webhook: None }
+        }
         ChannelKind::Webhook => Target::Webhook { url: secret(), headers: BTreeMap::new(), template: None },
         ChannelKind::Console => Target::Console,
     };
@@ -49,6 +53,7 @@ pub fn channel(kind: ChannelKind, language: Language) -> Channel {
         min_severity: Severity::Info,
         fallback: None,
         timezone: TimeZone::fixed(jiff::tz::offset(8)),
+        allow: Allow::Nobody,
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::diagnostic::{Mistakes, nearest, quote};
 use super::document::{Key, Kind, Node};
 use super::duration::{self, Bounds};
-use super::shape::{Shape, Since, Word};
+use super::shape::{Shape, Word};
 
 /// Most names among which the nearest is looked for: more takes longer than a hint is worth.
 const MAX_NEAR: usize = 1_000;
@@ -73,15 +73,14 @@ pub(super) fn fields_of<'n>(
     for (key, _) in fields.entries {
         let mut words = tables.iter().copied().flatten();
         match words.clone().find(|word| word.name == key.text) {
-            Some(Word { since: Since::Now, .. }) => {}
-            Some(word) => not_yet(&key.span, word.name, out),
+            Some(_) => {}
             None => {
                 let message = format!("{what} has no key {}", quote(&key.text));
                 if out.is_flooded() {
                     out.add(&key.span, message);
                     continue;
                 }
-                let known = words.by_ref().filter(|word| word.since == Since::Now).map(|word| word.name);
+                let known = words.by_ref().map(|word| word.name);
                 match nearest(&key.text, tables.iter().copied().flatten().map(|word| word.name)) {
                     Some(word) => out.add_hinted(&key.span, message, format!("did you mean `{word}`?")),
                     None => out.add_hinted(&key.span, message, format!("it has: {}", join(known))),
@@ -112,11 +111,6 @@ pub(super) fn named<'n>(node: &'n Node, what: &str, out: &mut Mistakes) -> Optio
     }
     let at = entries.first().map_or(&node.span, |(key, _)| &key.span);
     Some(Fields { entries, at })
-}
-
-/// A legal word that this version has yet to learn.
-pub(super) fn not_yet(at: &Range<usize>, word: &str, out: &mut Mistakes) {
-    out.add_hinted(at, format!("`{word}` is not in this version yet"), "leave it out for now");
 }
 
 /// A single value.

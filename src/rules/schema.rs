@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::shape::{self, Shape, Since, Value, Word};
+use super::shape::{self, Shape, Value, Word};
 use crate::model::{AbnormalType, EventKind, Scope};
 
 /// A reference to the environment, with which any value may come: what it will be is not known here.
@@ -42,9 +42,8 @@ fn id(section: &Shape) -> &'static str {
 
 /// A mapping with these keys and no others.
 fn mapping<'w>(words: impl Iterator<Item = &'w Word> + Clone) -> Json {
-    let known = words.filter(|word| word.since == Since::Now);
-    let properties: Map<_, _> = known.clone().map(|word| (word.name.to_owned(), property(word))).collect();
-    let mut needed: Vec<&str> = known.filter(|word| word.needed).map(|word| word.name).collect();
+    let properties: Map<_, _> = words.clone().map(|word| (word.name.to_owned(), property(word))).collect();
+    let mut needed: Vec<&str> = words.filter(|word| word.needed).map(|word| word.name).collect();
     needed.sort_unstable();
     let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
     if let (Json::Object(schema), false) = (&mut schema, needed.is_empty()) {

@@ -15,23 +15,12 @@ pub(super) use top::{INTERVAL, MUTE, OVERRIDE, ROUTE, TOP};
 pub(super) struct Word {
     /// As it is written.
     pub(super) name: &'static str,
-    /// Whether this version understands it.
-    pub(super) since: Since,
     /// What may stand behind it.
     pub(super) value: Value,
     /// Whether its section is a mistake without it.
     pub(super) needed: bool,
     /// What editors say of it, in a sentence or two.
     pub(super) doc: &'static str,
-}
-
-/// From when on a key is understood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Since {
-    /// Understood.
-    Now,
-    /// Promised by the documentation, not understood yet: to accept and ignore it would be a lie.
-    Later,
 }
 
 /// What may stand behind a key. Wherever a single value may stand, a reference to the environment may too.
@@ -87,21 +76,17 @@ pub(super) const BUILT_IN_LABELS: [&str; 8] =
     ["stream", "domain", "path", "session", "appid", "user_ip", "rule", "severity"];
 
 const fn now(name: &'static str, value: Value, doc: &'static str) -> Word {
-    Word { name, since: Since::Now, value, needed: false, doc }
+    Word { name, value, needed: false, doc }
 }
 
 const fn need(name: &'static str, value: Value, doc: &'static str) -> Word {
-    Word { name, since: Since::Now, value, needed: true, doc }
-}
-
-const fn later(name: &'static str) -> Word {
-    Word { name, since: Since::Later, value: Value::Text, needed: false, doc: "" }
+    Word { name, value, needed: true, doc }
 }
 
 const SEVERITY: Value = Value::OneOf(&["info", "warning", "critical"]);
 
 /// Keys whose values are never shown.
-const SECRETS: [&str; 11] = [
+const SECRETS: [&str; 12] = [
     "token",
     "key",
     "keys",
@@ -110,13 +95,14 @@ const SECRETS: [&str; 11] = [
     "path_secret",
     "secret",
     "signing_secret",
+    "webhook_secret",
     "headers",
     "callback_token",
     "encoding_aes_key",
 ];
 
 /// Keys of secret-bearing sections whose values may be shown.
-const HARMLESS: [&str; 20] = [
+const HARMLESS: [&str; 21] = [
     "type",
     "channel",
     "chat_id",
@@ -126,6 +112,7 @@ const HARMLESS: [&str; 20] = [
     "fallback",
     "timezone",
     "allow",
+    "public_url",
     "corp_id",
     "agent_id",
     "to",
@@ -149,7 +136,7 @@ pub(super) fn is_harmless(key: &str) -> bool {
     HARMLESS.contains(&key)
 }
 
-/// Whether the top of the file has this key, now or later.
+/// Whether the top of the file has this key.
 pub(super) fn is_top(key: &str) -> bool {
     TOP.words.iter().any(|word| word.name == key)
 }
@@ -186,5 +173,5 @@ fn every() -> impl Iterator<Item = &'static Word> {
 /// Every key that this version understands.
 #[cfg(test)]
 pub(super) fn words() -> impl Iterator<Item = &'static str> {
-    every().filter(|word| word.since == Since::Now).map(|word| word.name)
+    every().map(|word| word.name)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The table of `src/lib.rs`: a room (file or folder of `src/`) and the rooms it may name. `*` is every room but
 /// those after the `-`.
-const TABLE: [(&str, &[&str]); 18] = [
+const TABLE: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("clock", &["model"]),
     ("metrics", &["model"]),
@@ -23,10 +23,11 @@ const TABLE: [(&str, &[&str]); 18] = [
             "rules",
             "core",
             "clock",
-            "store::{Lookup, Sheet, Store, StoreError, Table, Which}",
+            "store::{Lookup, Reader, Sheet, Store, StoreError, Table, Which}",
             "render::{clean, words}",
         ],
     ),
+    ("chat", &["model", "core", "command", "listen", "render", "clock", "metrics"]),
     ("listen", &["metrics"]),
     ("ingest", &["model", "core", "listen", "clock", "metrics", "store::{Appended, StoreError}"]),
     ("admin", &["model", "core", "listen", "clock", "metrics"]),

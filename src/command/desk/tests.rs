@@ -52,7 +52,12 @@ impl House {
         let (handle, stop) = (core.handle(), CancellationToken::new());
         let run = core.run(stop.clone());
         let task = tokio::spawn(async move { run.await.unwrap() });
-        let desk = Desk::new(handle.clone(), (&*store, Arc::clone(&store) as _), rules, Arc::clone(&clock));
+        let desk = Desk::new(
+            handle.clone(),
+            (&*store, Arc::clone(&store) as _, Arc::clone(&store) as _),
+            rules,
+            Arc::clone(&clock),
+        );
         House { folder, store, clock, desk, handle, stop, task }
     }
 
@@ -108,7 +113,7 @@ impl House {
 }
 
 fn caller(who: &str, channel: &str) -> Caller {
-    Caller { who: who.into(), place: Place::Channel(ChannelName::new(channel)), care: Care::AskBack }
+    Caller { who: who.into(), id: who.into(), place: Place::Channel(ChannelName::new(channel)), care: Care::AskBack }
 }
 
 fn muted(reply: Reply) -> (Mute, News, Covers) {
@@ -224,7 +229,7 @@ async fn somebody_has_an_incident_in_hand_once_it_fires() {
     let house = House::new(PLAIN).await;
     house.report(&[("d", "cam1")]).await;
     let id = house.firing().await[0].id;
-    let Reply::Acknowledged { incident, before } = house.ops(&format!("ack {}", id.0)).await else { panic!() };
+    let Reply::Acknowledged { incident, before, .. } = house.ops(&format!("ack {}", id.0)).await else { panic!() };
     assert_eq!((&*incident.ack.unwrap().by, before), ("ann", None));
     let bob = house.desk.follow(&caller("bob", "ops"), &format!("ack #{}", id.0)).await;
     let Reply::Acknowledged { before, .. } = bob else { panic!() };

@@ -14,6 +14,7 @@ use crate::rules::document::Node;
 use crate::rules::reading::{self, Fields};
 use crate::rules::shape;
 
+mod inbound;
 mod wecom;
 
 /// Chat ids of Telegram have at most 52 significant bits.
@@ -66,6 +67,7 @@ fn channel(
         "webhook" => webhook(&fields, out),
         _ => Some(Target::Console),
     };
+    let allow = inbound::allow(&fields, target.as_ref(), out);
     let languages = Language::ALL.map(|language| (language.as_str(), language));
     let language = fields.get("language").and_then(|node| reading::choice(node, "`language`", &languages, out));
     let min = fields.get("min_severity").and_then(|node| reading::choice(node, "`min_severity`", &SEVERITIES, out));
@@ -78,6 +80,7 @@ fn channel(
         min_severity: min.unwrap_or(Severity::Info),
         fallback,
         timezone: zone.unwrap_or_else(|| timezone.clone()),
+        allow: allow.unwrap_or_default(),
     })
 }
 
@@ -119,29 +122,29 @@ fn slack(fields: &Fields<'_>, out: &mut Mistakes) -> Option<Target> {
             None
         }
         (None, Some(_)) => {
-            if let Some(channel) = fields.key("channel") {
-                out.add_hinted(
-                    channel,
-                    "`channel` has no effect with `webhook_url`",
-                    "the webhook posts to its own channel",
-                );
+            if let (Some(channel), None) = (fields.key("channel"), fields.key("signing_secret")) {
+                let hint = "the webhook posts to its own channel; commands from one need `signing_secret` too";
+                out.add_hinted(channel, "`channel` has no effect with `webhook_url`", hint);
             }
             address(fields, "webhook_url", out).map(|url| SlackDoor::Webhook { url })
         }
         (Some(_), None) => {
             let token = required_secret(fields, "token", is_token, "a bot token looks like xoxb-123-abc", out);
-            let channel = required(fields, "channel", "the channel's id, C0123456789", out).and_then(|node| {
-                let scalar = reading::scalar(node, "`channel`", out)?;
-                if scalar.text.is_empty() || scalar.text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-                    out.add(scalar.span, "`channel` must be a channel's id or name, without blanks");
-                    return None;
-                }
-                Some(scalar.text.to_owned())
-            });
+            let channel = slack_channel(fields, out);
             token.zip(channel).map(|(token, channel)| SlackDoor::Bot { token, channel })
         }
     };
-    Some(Target::Slack { door: door?, api_url: api_url? })
+    let inbound = inbound::slack(fields, door.as_ref(), out);
+    Some(Target::Slack { door: door?, api_url: api_url?, inbound: inbound? })
+}
+
+fn slack_channel(fields: &Fields<'_>, out: &mut Mistakes) -> Option<String> {
+    let scalar = reading::scalar(required(fields, "channel", "the channel's id, C0123456789", out)?, "`channel`", out)?;
+    if scalar.text.is_empty() || scalar.text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        out.add(scalar.span, "`channel` must be a channel's id or name, without blanks");
+        return None;
+    }
+    Some(scalar.text.to_owned())
 }
 
 fn telegram(fields: &Fields<'_>, out: &mut Mistakes) -> Option<Target> {
@@ -151,7 +154,8 @@ fn telegram(fields: &Fields<'_>, out: &mut Mistakes) -> Option<Target> {
     let chat_id = required(fields, "chat_id", "groups have negative ids, such as -1001234567890", out)
         .and_then(|node| reading::integer(node, "`chat_id`", -MAX_CHAT_ID..=MAX_CHAT_ID, out));
     let thread_id = fields.get("thread_id").and_then(|node| reading::integer(node, "`thread_id`", 1..=i64::MAX, out));
-    Some(Target::Telegram { token: token?, chat_id: chat_id?, thread_id, api_url: api_url? })
+    let webhook = inbound::telegram(fields, out);
+    Some(Target::Telegram { token: token?, chat_id: chat_id?, thread_id, api_url: api_url?, webhook: webhook? })
 }
 
 fn webhook(fields: &Fields<'_>, out: &mut Mistakes) -> Option<Target> {

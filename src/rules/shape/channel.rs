@@ -1,6 +1,6 @@
 //! The keys of `tencent` and of `channels`: whose callbacks are taken, and where people are told.
 
-use super::{SEVERITY, Shape, Value, Word, later, need, now};
+use super::{SEVERITY, Shape, Value, Word, need, now};
 
 /// The callback door.
 pub(in crate::rules) static TENCENT: Shape = Shape {
@@ -37,7 +37,11 @@ pub(in crate::rules) const CHANNEL: &[Word] = &[
         Value::Text,
         "The zone in which its messages show times, as Asia/Shanghai. Without it, the file's.",
     ),
-    later("allow"),
+    now(
+        "allow",
+        Value::List(&Value::Text),
+        "Who may give commands here: user ids of the platform, or everyone. Built in: nobody.",
+    ),
 ];
 
 const API_URL: Word = now("api_url", Value::Text, "Another base address in place of the platform's own.");
@@ -48,10 +52,10 @@ pub(in crate::rules) const CHANNEL_TYPES: [(&str, &[Word]); 5] = [
         "slack",
         &[
             now("token", Value::Secret, "A bot's token, xoxb-…; it can edit its messages."),
-            now("channel", Value::Text, "The channel's id, C0123456789; goes with `token`."),
+            now("channel", Value::Text, "The channel's id, C0123456789; goes with `token`, or with `signing_secret`."),
             now("webhook_url", Value::Secret, "An incoming webhook in place of `token`; it can only post."),
             API_URL,
-            later("signing_secret"),
+            now("signing_secret", Value::Secret, "The app's Signing Secret: with it commands and buttons are taken."),
         ],
     ),
     (
@@ -81,6 +85,16 @@ pub(in crate::rules) const CHANNEL_TYPES: [(&str, &[Word]); 5] = [
                 "The chat; groups have negative ids, -1001234567890.",
             ),
             now("thread_id", Value::Integer(1, i64::MAX), "A topic of the chat."),
+            now(
+                "webhook_secret",
+                Value::Secret,
+                "Telegram brings what people type to /chat/telegram/CHANNEL and shows this; without it pushwatch asks Telegram.",
+            ),
+            now(
+                "public_url",
+                Value::Text,
+                "pushwatch's own public https address, told to Telegram; goes with `webhook_secret`.",
+            ),
             API_URL,
         ],
     ),

@@ -115,7 +115,7 @@ rules: []
     );
     let channel = |name: &str| set.channels[&ChannelName::new(name)].clone();
     let bot = channel("bot");
-    let Target::Slack { door: SlackDoor::Bot { token, channel: room }, api_url } = &bot.target else { panic!() };
+    let Target::Slack { door: SlackDoor::Bot { token, channel: room }, api_url, .. } = &bot.target else { panic!() };
     assert_eq!((token.expose_secret(), room.as_str()), ("xoxb-from-the-environment", "C1"));
     assert_eq!(api_url, "https://slack.com/api");
     assert_eq!((bot.language, bot.fallback.clone()), (Language::Zh, Some(ChannelName::new("hook"))));

@@ -79,6 +79,13 @@ channels:
   flat: literal
   c1: { type: console, fallback: c2, min_severity: warn }
   c2: { type: console, fallback: c1, allow: everyone }
+  c5: { type: slack, token: xoxb-1, channel: C1, allow: [U1, everyone] }
+  c6: { type: slack, webhook_url: 'https://example.com/x', signing_secret: abc }
+  c7: { type: slack, token: xoxb-1, channel: C1, signing_secret: 'a literal', allow: ['', 'a b', U1, U1] }
+  c8: { type: telegram, token: '1:a', chat_id: -5, allow: ['@ann', 77], public_url: 'https://example.com' }
+  c9: { type: telegram, token: '1:a', chat_id: -5, webhook_secret: 'a:literal', public_url: 'http://example.com/?x' }
+  c10: { type: wecom, key: abc, allow: [ann] }
+  c11: { type: wecom, corp_id: ww1, agent_id: 1, secret: abc, to: [ann], allow: [ann] }
   c3: { type: console, fallback: c4, timezone: Mars }
   base: { type: slack, token: \"${SET}\", channel: C1, api_url: 'https://user:pw@proxy.example.com' }
 rules: []

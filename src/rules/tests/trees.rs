@@ -4,7 +4,7 @@ use fastrand::Rng;
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::{AbnormalType, EventKind, Scope};
-use crate::rules::shape::{self, Shape, Since, Value, Word};
+use crate::rules::shape::{self, Shape, Value, Word};
 
 /// Names that the file may define and refer to.
 const NAMES: [&str; 6] = ["a", "b", "c", "night", "ops", "team"];
@@ -82,11 +82,7 @@ impl Trees {
     fn mapping(&mut self, words: &'static [Word], depth: u8) -> Json {
         let mut map = Map::new();
         for word in words {
-            let likely = match word.since {
-                Since::Later => self.wrong / 10.0,
-                Since::Now if word.needed => 1.0 - self.wrong,
-                Since::Now => self.fill,
-            };
+            let likely = if word.needed { 1.0 - self.wrong } else { self.fill };
             if self.is(likely) {
                 let value = self.value(&word.value, depth + 1);
                 map.insert(word.name.to_owned(), value);

@@ -39,14 +39,15 @@ fn is_reference(node: &Node) -> bool {
 /// A value that passes for one of this key. Others, such as `language`, must be there.
 fn value_of(key: &str) -> Option<&'static str> {
     Some(match key {
-        "url" | "webhook_url" | "api_url" => "https://made-up.invalid",
+        "url" | "webhook_url" | "api_url" | "public_url" => "https://made-up.invalid",
         "template" => "{}",
         "chat_id" | "thread_id" | "agent_id" => "1",
         "sources" | "trusted_proxies" => "127.0.0.1",
         // 43 letters of base64: 32 bytes.
         "encoding_aes_key" => "madeUpmadeUpmadeUpmadeUpmadeUpmadeUpmadeUpA",
-        "keys" | "path_secret" | "token" | "key" | "channel" | "headers" | "signing_secret" | "secret" | "corp_id"
-        | "to" | "callback_token" | "allow" => "made-up",
+        "keys" | "path_secret" | "token" | "key" | "channel" | "headers" | "signing_secret" | "webhook_secret"
+        | "secret" | "corp_id" | "to" | "callback_token" => "made-up",
+        "allow" => "everyone",
         _ => return None,
     })
 }

@@ -7,14 +7,14 @@ use http_body_util::BodyExt;
 use poem::Body;
 
 /// A body has to be there by then, however it trickles.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// So much beyond the limit is read and thrown away: a caller who is still writing when we answer and close may
 /// never see the answer.
 const SURPLUS: usize = 1024 * 1024;
 
 /// Why there is no body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BodyError {
+pub enum BodyError {
     /// It is larger than allowed.
     Oversized,
     /// It did not arrive in time.
@@ -24,7 +24,7 @@ pub(super) enum BodyError {
 }
 
 /// The whole body, at most `limit` bytes of it; `announced` is what its head says of its length.
-pub(super) async fn read(body: Body, announced: Option<u64>, limit: usize) -> Result<Bytes, BodyError> {
+pub async fn read(body: Body, announced: Option<u64>, limit: usize) -> Result<Bytes, BodyError> {
     let most = u64::try_from(limit.saturating_add(SURPLUS)).unwrap_or(u64::MAX);
     if announced.is_some_and(|length| length > most) {
         return Err(BodyError::Oversized);

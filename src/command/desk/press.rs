@@ -1,0 +1,85 @@
+//! Buttons: the same commands, about whatever the message is about.
+
+use std::time::Duration;
+
+use super::{Desk, Stop, find, sight};
+use crate::command::reply::{Refusal, Reply};
+use crate::command::{Caller, Command, Target};
+use crate::model::{GroupId, Incident, IncidentId, Press};
+
+/// How long a button mutes for.
+const MUTED: Duration = Duration::from_secs(3600);
+
+impl Desk {
+    /// Follows a click, and puts it on record.
+    pub async fn press(&self, caller: &Caller, press: Press) -> Reply {
+        let caller = super::named(caller);
+        let done = self.pressed(&caller, press).await;
+        self.answer(&caller, &format!("button {press}"), done).await
+    }
+
+    async fn pressed(&self, caller: &Caller, press: Press) -> Result<Reply, Stop> {
+        match press {
+            Press::Confirm(id) => self.obey(caller, Command::Confirm(id)).await,
+            Press::Mute(group) => {
+                let incidents = self.told(caller, group).await?;
+                let matchers = find::about(&incidents).ok_or(Refusal::TooLong)?;
+                self.mute(caller, Target::Matchers(matchers), MUTED, String::new()).await
+            }
+            Press::Ack(group) => {
+                let incidents = self.told(caller, group).await?;
+                let firing = incidents.iter().filter(|incident| incident.is_firing()).map(|incident| incident.id);
+                self.acknowledge_all(caller, firing.collect(), &incidents).await
+            }
+            Press::Details(group) => {
+                let incidents = self.told(caller, group).await?;
+                match incidents.first().and_then(|incident| incident.key.stream()) {
+                    Some(stream) if incidents.iter().all(|incident| incident.key.stream() == Some(stream)) => {
+                        self.status(caller, stream.full()).await
+                    }
+                    _ => Ok(Reply::Incidents { items: incidents, more: 0 }),
+                }
+            }
+        }
+    }
+
+    /// The incidents of a message, as far as they are told where the click comes from.
+    async fn told(&self, caller: &Caller, group: GroupId) -> Result<Vec<Incident>, Stop> {
+        let Some((_, mut incidents)) = self.reader.group(group).await? else { return Err(Refusal::OldButton.into()) };
+        let rules = self.rules.current();
+        let sight = sight(&rules, caller);
+        incidents.retain(|incident| sight.incident(incident));
+        if incidents.is_empty() { Err(Refusal::OldButton.into()) } else { Ok(incidents) }
+    }
+
+    async fn acknowledge_all(
+        &self,
+        caller: &Caller,
+        firing: Vec<IncidentId>,
+        known: &[Incident],
+    ) -> Result<Reply, Stop> {
+        let mut done: Option<Reply> = None;
+        for id in firing {
+            let reply = match self.acknowledge(caller, id).await {
+                Ok(reply) => reply,
+                // It was over just then; the others may not be.
+                Err(Stop::Refused(Refusal::Over(_))) => continue,
+                Err(stop) => return Err(stop),
+            };
+            done = Some(match (done.take(), reply) {
+                (None, reply) => reply,
+                (Some(Reply::Acknowledged { incident, before: None, others }), Reply::Acknowledged { before, .. }) => {
+                    Reply::Acknowledged { incident, before: None, others: others + usize::from(before.is_none()) }
+                }
+                // Somebody had the first: what is new is worth more words.
+                (Some(Reply::Acknowledged { .. }), reply) => reply,
+                (Some(reply), _) => reply,
+            });
+        }
+        match (done, known.last()) {
+            (Some(reply), _) => Ok(reply),
+            (None, Some(last)) => Err(Refusal::Over(last.id).into()),
+            (None, None) => Err(Refusal::OldButton.into()),
+        }
+    }
+}
