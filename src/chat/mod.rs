@@ -136,3 +136,6 @@ fn outcome(reply: &Reply) -> ChatOutcome {
         (_, Verdict::Failed) => ChatOutcome::Failed,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,8 @@ use crate::command::Place;
 use crate::core::{Core, Rooms};
 use crate::metrics::Metrics;
 use crate::model::{
-    Abnormal, AbnormalType, ChannelName, Event, EventId, EventKind, Language, MuteId, NewEntry, Timestamp, Verdict,
+    Abnormal, AbnormalType, ChannelName, Event, EventId, EventKind, Language, MuteId, NewEntry, Press, Timestamp,
+    Verdict,
 };
 use crate::store::{Settings, Shard, Sqlite};
 
@@ -310,4 +311,49 @@ async fn every_command_is_on_record_also_what_was_none() {
     );
     assert!(page.items[3].1.answer.contains("Covers now: 1 stream, 1 firing"), "{}", page.items[3].1.answer);
     assert!(page.items[0].1.at > Timestamp(1_600_000_000_000));
+}
+
+const DOMAINS: &str = "channels: { ops: { type: console }, acme: { type: console } }\ndefaults: { notify: [ops] }\n\
+                       rules: [ { name: gop, on: push_error, types: [16] },\n\
+                       { name: site.all, on: push_error, per: domain, threshold: { distinct: stream, count: 2, within: 1m } } ]\n";
+
+#[tokio::test]
+async fn a_click_does_what_its_message_is_about_and_twice_does_no_more() {
+    let house = House::new(PLAIN).await;
+    house.report(&[("d", "cam1")]).await;
+    let group = house.firing().await[0].group.unwrap();
+    let ann = caller("ann", "ops");
+    let press = async |press: Press| house.desk.press(&ann, press).await;
+    let (mute, news, _) = muted(press(Press::Mute(group)).await);
+    assert_eq!(
+        (&*mute.matchers, news, mute.until.since(mute.set_at).as_secs()),
+        ("stream=\"cam1\", domain=\"d\", path=\"live\"", News::Set, 3600)
+    );
+    assert_eq!(muted(press(Press::Mute(group)).await).1, News::Nothing);
+    for before in [None, Some("ann")] {
+        let Reply::Acknowledged { before: had, others: 0, .. } = press(Press::Ack(group)).await else { panic!() };
+        assert_eq!(had.as_deref(), before);
+    }
+    let Reply::Status(status) = press(Press::Details(group)).await else { panic!() };
+    assert_eq!(status.stream, "d/live/cam1");
+    assert_eq!(refused(press(Press::Mute(crate::model::GroupId(99))).await), Refusal::OldButton);
+    assert_eq!(refused(press(Press::Confirm(99)).await), Refusal::NothingAsked(99));
+    assert_eq!(refused(house.desk.press(&caller("eve", "acme"), Press::Ack(group)).await), Refusal::OldButton);
+    let page = house.store.records(None, 20).await.unwrap();
+    assert_eq!(&*page.items.last().unwrap().1.what, &*format!("button mute:{}", group.0), "on record");
+}
+
+#[tokio::test]
+async fn a_click_under_a_wider_trouble_mutes_that_and_no_stream_of_it() {
+    let house = House::new(DOMAINS).await;
+    house.report(&[("d", "cam1"), ("d", "cam2"), ("e", "cam3")]).await;
+    let wide = house.firing().await.into_iter().find(|incident| &*incident.rule == "site.all").unwrap();
+    let (mute, ..) = muted(house.desk.press(&caller("ann", "ops"), Press::Mute(wide.group.unwrap())).await);
+    assert_eq!(&*mute.matchers, "rule=~\"site\\\\.all\", domain=\"d\"");
+    house.settle().await;
+    for incident in house.firing().await {
+        assert_eq!(incident.muted_until.is_some(), &*incident.rule == "site.all", "{incident:?}");
+    }
+    let reply = house.desk.press(&caller("ann", "ops"), Press::Details(wide.group.unwrap())).await;
+    assert!(matches!(reply, Reply::Incidents { items, .. } if items.len() == 1));
 }
