@@ -37,6 +37,7 @@ const ON_RECORD: usize = 300;
 /// Longest name of an author, in characters.
 const NAME: usize = 80;
 
+mod ack;
 mod press;
 
 /// Follows commands.
@@ -341,34 +342,6 @@ impl Desk {
             standing: standing(&rules, |matchers| may_cover(matchers, &stream)),
             stream: stream.full().to_owned(),
         })))
-    }
-
-    async fn acknowledge(&self, caller: &Caller, id: IncidentId) -> Result<Reply, Stop> {
-        let rules = self.rules.current();
-        let sight = sight(&rules, caller);
-        let read = async || {
-            let found = self.lookup.incident(id).await?.map(|(incident, _)| incident);
-            found.filter(|incident| sight.incident(incident)).ok_or_else(|| Stop::from(Refusal::NoIncident(id)))
-        };
-        let incident = read().await?;
-        match incident.state {
-            State::Resolved => return Err(Refusal::Over(id).into()),
-            State::Pending => return Err(Refusal::NotYet(id).into()),
-            State::Firing => {}
-        }
-        if let Some(before) = incident.ack.as_ref().map(|ack| ack.by.clone()) {
-            return Ok(Reply::Acknowledged { incident: Box::new(incident), before: Some(before), others: 0 });
-        }
-        match self.handle.give(Input::Acknowledged { incident: id, by: caller.who.clone() }).await? {
-            Given::Kept => Ok(Reply::Late),
-            // It may have been over before.
-            Given::InForce => match read().await? {
-                incident if incident.ack.is_some() => {
-                    Ok(Reply::Acknowledged { incident: Box::new(incident), before: None, others: 0 })
-                }
-                _ => Err(Refusal::Over(id).into()),
-            },
-        }
     }
 
     /// What matchers cover now, as seen by the caller.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Desk, Stop, find, sight};
 use crate::command::reply::{Refusal, Reply};
 use crate::command::{Caller, Command, Target};
-use crate::model::{GroupId, Incident, IncidentId, Press};
+use crate::model::{GroupId, Incident, Press};
 
 /// How long a button mutes for.
 const MUTED: Duration = Duration::from_secs(3600);
@@ -50,36 +50,5 @@ impl Desk {
         let sight = sight(&rules, caller);
         incidents.retain(|incident| sight.incident(incident));
         if incidents.is_empty() { Err(Refusal::OldButton.into()) } else { Ok(incidents) }
-    }
-
-    async fn acknowledge_all(
-        &self,
-        caller: &Caller,
-        firing: Vec<IncidentId>,
-        known: &[Incident],
-    ) -> Result<Reply, Stop> {
-        let mut done: Option<Reply> = None;
-        for id in firing {
-            let reply = match self.acknowledge(caller, id).await {
-                Ok(reply) => reply,
-                // It was over just then; the others may not be.
-                Err(Stop::Refused(Refusal::Over(_))) => continue,
-                Err(stop) => return Err(stop),
-            };
-            done = Some(match (done.take(), reply) {
-                (None, reply) => reply,
-                (Some(Reply::Acknowledged { incident, before: None, others }), Reply::Acknowledged { before, .. }) => {
-                    Reply::Acknowledged { incident, before: None, others: others + usize::from(before.is_none()) }
-                }
-                // Somebody had the first: what is new is worth more words.
-                (Some(Reply::Acknowledged { .. }), reply) => reply,
-                (Some(reply), _) => reply,
-            });
-        }
-        match (done, known.last()) {
-            (Some(reply), _) => Ok(reply),
-            (None, Some(last)) => Err(Refusal::Over(last.id).into()),
-            (None, None) => Err(Refusal::OldButton.into()),
-        }
     }
 }
