@@ -1,7 +1,7 @@
 //! The chats' doors: what people type and click in Slack, Telegram and WeCom, once it is known to come from there.
 //!
-//! Each platform has its folder: it checks who calls, reads what came into an [`Author`] and an [`Asked`], and puts the
-//! [`Answer`] back where the question came from. What is common is here: who may, how often, and that everything that is
+//! Each platform has its folder: it checks who calls, reads what came into an `Author` and an `Asked`, and puts the
+//! `Answer` back where the question came from. What is common is here: who may, how often, and that everything that is
 //! followed or refused is on record.
 
 mod door;
