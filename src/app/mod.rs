@@ -278,10 +278,11 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     let limits = Limits { exempt, ..Limits::default() }.fit_process();
     let journal = EngineJournal { store: Arc::clone(&store), ready, refusing: AtomicBool::new(false) };
     let door = Ingest::new(open_door, Arc::new(journal), Arc::clone(&clock), Arc::clone(&metrics));
-    let door = Arc::new(chats::public(ingest::endpoint(Arc::new(door)), chat));
+    let door = Arc::new(chats::public(ingest::endpoint(Arc::new(door)), Arc::clone(&chat)));
     let serve = listen::serve(public, door, limits, metrics, stage.0.clone());
     stage.1.spawn(async move {
         serve.await;
+        chat.finish().await;
         Ok(())
     });
     Ok(app)

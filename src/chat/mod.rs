@@ -14,14 +14,20 @@ mod telegram;
 mod wecom;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::command::{self, Caller, Care, Desk, Place, Refusal, Reply, Voice};
+use crate::command::{self, Caller, Care, Desk, News, Place, Refusal, Reply, Voice};
 use crate::core::Rulebook;
 use crate::metrics::Metrics;
 use crate::model::{Button, Channel, ChannelKind, ChatOutcome, Press, Verdict};
 use crate::render;
 use flood::{Flood, Pace};
+
+/// How long answers that are under way are waited for at the end.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
 /// Everything that the doors need.
 pub struct Chat {
@@ -32,6 +38,9 @@ pub struct Chat {
     /// For answers that are sent by a call of our own.
     http: reqwest::Client,
     flood: Flood,
+    slack: slack::Seen,
+    /// What is still to be done for calls that have their answer.
+    later: TaskTracker,
 }
 
 /// Who wrote or clicked. The platform says so, and was checked to be the platform.
@@ -61,6 +70,17 @@ pub(crate) struct Answer {
     pub(crate) buttons: Vec<Button>,
     /// How it went.
     pub(crate) verdict: Verdict,
+    /// Whom it concerns.
+    pub(crate) audience: Audience,
+}
+
+/// Whom an answer concerns, where a chat can tell the author alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Whoever asked.
+    Author,
+    /// All in the chat: something is different for them now.
+    Everybody,
 }
 
 impl Chat {
@@ -72,7 +92,16 @@ impl Chat {
         (clock, metrics): (Arc<Clock>, Arc<Metrics>),
         http: reqwest::Client,
     ) -> Chat {
-        Chat { desk, rules, clock, metrics, http, flood: Flood::new() }
+        Chat {
+            desk,
+            rules,
+            clock,
+            metrics,
+            http,
+            flood: Flood::new(),
+            slack: slack::Seen::default(),
+            later: TaskTracker::new(),
+        }
     }
 
     /// What is answered in a channel; `None` is silence. `prefix` is what stands before commands there.
@@ -117,7 +146,16 @@ impl Chat {
             Reply::Asked { id, .. } => vec![render::confirm(*id, channel.language)],
             _ => Vec::new(),
         };
-        Some(Answer { text: command::text(&reply, &voice, self.clock.wall()), buttons, verdict: reply.verdict() })
+        let text = command::text(&reply, &voice, self.clock.wall());
+        Some(Answer { text, buttons, verdict: reply.verdict(), audience: audience(&reply) })
+    }
+
+    /// Waits for the answers that are under way, once no more calls come in; not for long.
+    pub async fn finish(&self) {
+        self.later.close();
+        if tokio::time::timeout(LAST_ANSWERS, self.later.wait()).await.is_err() {
+            tracing::warn!(left = self.later.len(), "some answers to commands did not go out in time");
+        }
     }
 
     /// Counts what became of a call at a chat's door.
@@ -134,6 +172,25 @@ fn outcome(reply: &Reply) -> ChatOutcome {
         (_, Verdict::Asked) => ChatOutcome::Asked,
         (_, Verdict::Refused) => ChatOutcome::Refused,
         (_, Verdict::Failed) => ChatOutcome::Failed,
+    }
+}
+
+fn audience(reply: &Reply) -> Audience {
+    match reply {
+        Reply::Muted { news: News::Set | News::Longer, .. }
+        | Reply::Unmuted(_)
+        | Reply::Acknowledged { before: None, .. } => Audience::Everybody,
+        Reply::Muted { news: News::Nothing, .. }
+        | Reply::Acknowledged { before: Some(_), .. }
+        | Reply::Asked { .. }
+        | Reply::Mutes { .. }
+        | Reply::Incidents { .. }
+        | Reply::Status(_)
+        | Reply::Rules(_)
+        | Reply::Help(_)
+        | Reply::Refused(_)
+        | Reply::Late
+        | Reply::Failed(_) => Audience::Author,
     }
 }
 

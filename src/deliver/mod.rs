@@ -122,6 +122,6 @@ pub fn http_client() -> reqwest::Client {
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
-mod fake_chat;
+pub(crate) mod fake_chat;
 #[cfg(test)]
 mod tests;
