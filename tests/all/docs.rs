@@ -25,6 +25,22 @@ fn the_schema_that_is_checked_in_is_the_one_of_the_code() {
     hold("docs/rules.schema.json", &format!("{:#}\n", schema::json()));
 }
 
+#[test]
+fn the_manifest_for_slack_can_be_pasted_and_leads_to_our_doors() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/chat.md")).unwrap();
+    let at = page.find("   display_information:").unwrap();
+    let block = page[at..].split("   ```").next().unwrap();
+    let manifest: String =
+        block.lines().map(|line| format!("{}\n", line.strip_prefix("   ").unwrap_or(line))).collect();
+    let manifest: serde_json::Value = serde_saphyr::from_str(&manifest).unwrap();
+    let command = &manifest["features"]["slash_commands"][0];
+    assert_eq!((&command["command"], &command["should_escape"]), (&"/pushwatch".into(), &false.into()));
+    assert_eq!(command["url"], "https://pushwatch.example.com/chat/slack/command");
+    let interactivity = &manifest["settings"]["interactivity"];
+    assert_eq!(interactivity["request_url"], "https://pushwatch.example.com/chat/slack/action");
+    assert_eq!(manifest["oauth_config"]["scopes"]["bot"], serde_json::json!(["chat:write", "commands"]));
+}
+
 /// Holds a file against its text, or writes it anew if that is asked for.
 fn hold(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);

@@ -142,11 +142,6 @@ impl House {
         assert!(self.slack.asked().is_empty(), "{of}");
     }
 
-    /// Something to measure from.
-    pub(super) fn clock_started(&self) -> std::time::Instant {
-        self.clock.stopwatch()
-    }
-
     pub(super) fn now(&self) -> i64 {
         self.clock.wall().secs()
     }
