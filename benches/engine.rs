@@ -6,7 +6,7 @@ use std::sync::Arc;
 use divan::Bencher;
 use pushwatch::engine::Engine;
 use pushwatch::model::{
-    Abnormal, AbnormalType, Detail, Entry, Event, EventId, EventKind, Input, Seq, StreamName, Timestamp,
+    Abnormal, AbnormalType, Detail, Entry, Event, EventId, EventKind, Input, Mute, MuteId, Seq, StreamName, Timestamp,
 };
 use pushwatch::rules::{self, RuleSet};
 
@@ -62,9 +62,63 @@ fn step_by_streams(bencher: Bencher<'_, '_>, streams: usize) {
     steps(bencher, set, streams);
 }
 
-fn steps(bencher: Bencher<'_, '_>, set: RuleSet, streams: usize) {
+/// What judging one due notification costs beside this many mutes in force, a tenth of them patterns: a trouble opens
+/// that no mute covers. Each is another stream's, so that the numbers of rows and timers stay as they are.
+#[divan::bench(args = [0, 100, 1_000, 10_000])]
+fn due_notification_by_mutes(bencher: Bencher<'_, '_>, mutes: usize) {
+    let rule = "  - { name: one, on: push_error, types: [6], severity: warning, resolve_after: 1h }\n";
+    let mut engine = muted(load(&format!("{HEAD}{rule}")), mutes);
+    let mut seq = 100_000;
+    let next = move || {
+        seq += 1;
+        let at = Timestamp(T0 + seq as i64);
+        let event = Event { happened_at: Some(at), ..report(seq as usize) };
+        Entry { seq: Seq(seq), received_at: at, input: Input::Callback(Box::new(event)) }
+    };
+    bencher.with_inputs(next).bench_local_refs(|entry| {
+        engine.step(black_box(entry));
+        engine.take_effects();
+        engine.take_changes()
+    });
+}
+
+/// What a callback costs that makes no notification due, beside as many: the rule fires on the streams already.
+#[divan::bench(args = [0, 100, 1_000, 10_000])]
+fn callback_by_mutes(bencher: Bencher<'_, '_>, mutes: usize) {
+    let rule = "  - { name: one, on: push_error, types: [6], severity: warning, resolve_after: 1h }\n";
+    steps_of(bencher, muted(load(&format!("{HEAD}{rule}")), mutes), 1_000);
+}
+
+/// An engine beside mutes of streams and of patterns, none of which covers what is reported.
+fn muted(set: RuleSet, mutes: usize) -> Engine {
     let mut engine = Engine::new(Arc::new(set));
-    let mut seq = 0u64;
+    for n in 0..mutes {
+        let matchers = match n % 10 {
+            0 => format!("stream=~\"(studio|stage){n}_.*[a-z]\""),
+            _ => format!("stream=\"other{n}\", domain=\"push.example.com\", path=\"live\""),
+        };
+        let mute = Mute {
+            id: MuteId(n as u64 + 1),
+            matchers: matchers.into(),
+            within: None,
+            set_at: Timestamp(T0),
+            until: Timestamp(T0 + 30 * 24 * 3_600_000),
+            author: "ann".into(),
+            reason: "works".into(),
+        };
+        let input = Input::Muted(Box::new(mute));
+        engine.step(&Entry { seq: Seq(n as u64 + 1), received_at: Timestamp(T0), input });
+        engine.take_changes();
+    }
+    engine
+}
+
+fn steps(bencher: Bencher<'_, '_>, set: RuleSet, streams: usize) {
+    steps_of(bencher, Engine::new(Arc::new(set)), streams);
+}
+
+fn steps_of(bencher: Bencher<'_, '_>, mut engine: Engine, streams: usize) {
+    let mut seq = 100_000u64;
     let mut events: Vec<Event> = (0..EVENTS.max(streams)).map(|n| report(n % streams)).collect();
     let total = events.len() as u64;
     let mut next = move || {

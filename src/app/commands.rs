@@ -206,6 +206,7 @@ fn incident(incident: &Incident) -> Value {
         fields.remove("group_key");
         fields.remove("deadline");
         fields.remove("seq");
+        fields.remove("missed_in");
     }
     body
 }

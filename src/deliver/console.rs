@@ -70,7 +70,7 @@ fn ansi(sign: Sign) -> &'static str {
         Sign::Warning => "\x1b[1;33m",
         Sign::Info => "\x1b[1;34m",
         Sign::Well => "\x1b[1;32m",
-        Sign::Ended => "\x1b[1;90m",
+        Sign::Ended | Sign::Muted => "\x1b[1;90m",
     }
 }
 

@@ -361,6 +361,7 @@ fn incident(stream: &StreamName, channel: &ChannelName) -> Incident {
         ack: None,
         muted_until: None,
         inhibited_by: None,
+        missed_in: Default::default(),
         distinct: None,
         seq: crate::model::Seq(0),
     }

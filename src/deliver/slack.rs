@@ -233,7 +233,7 @@ fn colour(sign: Sign) -> &'static str {
         Sign::Warning => "#e8912d",
         Sign::Info => "#2f80ed",
         Sign::Well => "#2eb67d",
-        Sign::Ended => "#9e9e9e",
+        Sign::Ended | Sign::Muted => "#9e9e9e",
     }
 }
 

@@ -10,8 +10,8 @@ use super::verdict::Verdict;
 use super::wording::{Subject, word};
 use super::{Tokens, http_client};
 use crate::clock::Clock;
-use crate::model::{Channel, DeliveryId, Notice, Reason};
-use crate::render::Renderer;
+use crate::model::{Catalogue, Channel, DeliveryId, Notice, Reason};
+use crate::render::{NoticeView, Renderer};
 
 /// Calls made at most: the markup may be refused, and a chat may have moved.
 const MOST_CALLS: usize = 3;
@@ -20,8 +20,9 @@ const MOST_CALLS: usize = 3;
 pub async fn try_once(channel: &Channel, renderer: &Renderer, console: &Console, clock: &Clock) -> Tested {
     let (now, http, wecom_tokens) = (clock.wall(), http_client(), Tokens::new());
     let means = Means { http: &http, console, clock, wecom_tokens: &wecom_tokens };
-    let notice = Notice::Test { channel: channel.name.clone() };
-    let subject = Subject::Notice { channel, notice: &notice, now };
+    let (notice, catalogue) = (Notice::Test { channel: channel.name.clone() }, Catalogue::default());
+    let view = NoticeView { notice: &notice, channel, catalogue: &catalogue, now };
+    let subject = Subject::Notice(view);
     // No row carries it; the time tells it from the test before.
     let carrier = DeliveryId(u64::try_from(now.0).unwrap_or_default());
     let (mut plain, mut moved, mut last) = (false, None, None);

@@ -2,8 +2,8 @@
 
 use super::call::{Act, Call, Words};
 use super::flight::Flight;
-use crate::model::{Channel, ChannelKind, Notice, Timestamp};
-use crate::render::{self, DigestView, Renderer, View};
+use crate::model::{Channel, ChannelKind};
+use crate::render::{self, DigestView, NoticeView, Renderer, View};
 
 /// What a call is to tell, as it is now.
 #[derive(Clone, Copy, Debug)]
@@ -13,14 +13,7 @@ pub(crate) enum Subject<'a> {
     /// The members of a digest.
     Digest(DigestView<'a>),
     /// pushwatch itself.
-    Notice {
-        /// To which channel.
-        channel: &'a Channel,
-        /// What.
-        notice: &'a Notice,
-        /// The time of sending.
-        now: Timestamp,
-    },
+    Notice(NoticeView<'a>),
 }
 
 impl Subject<'_> {
@@ -28,7 +21,7 @@ impl Subject<'_> {
         match self {
             Subject::Group(view) => view.channel,
             Subject::Digest(view) => view.channel,
-            Subject::Notice { channel, .. } => channel,
+            Subject::Notice(view) => view.channel,
         }
     }
 }
@@ -41,7 +34,7 @@ pub(crate) fn word(
     moved: Option<i64>,
 ) -> (Flight, Call) {
     let rendered = match (subject, &flight.act) {
-        (Subject::Notice { channel, notice, now }, _) => renderer.notice(channel, notice, *now),
+        (Subject::Notice(view), _) => renderer.notice(view),
         (Subject::Digest(view), Act::Note { .. }) => renderer.digest_note(view),
         (Subject::Digest(view), Act::Post | Act::Edit(_)) => renderer.digest(view),
         (Subject::Group(view), Act::Note { .. }) => renderer.note(view),
@@ -51,7 +44,7 @@ pub(crate) fn word(
     let facts = match (channel.kind(), subject) {
         (ChannelKind::Webhook, Subject::Group(view)) => render::facts(view),
         (ChannelKind::Webhook, Subject::Digest(view)) => render::digest_facts(view),
-        (ChannelKind::Webhook, Subject::Notice { channel, notice, now }) => render::notice_facts(channel, notice, *now),
+        (ChannelKind::Webhook, Subject::Notice(view)) => render::notice_facts(view),
         (ChannelKind::Slack | ChannelKind::Wecom | ChannelKind::Telegram | ChannelKind::Console, _) => {
             serde_json::Value::Null
         }

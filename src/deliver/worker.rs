@@ -28,7 +28,7 @@ use crate::model::{
     Attempt, Channel, ChannelKind, Cursor, DeliveryId, DeliveryState, Group, GroupId, Incident, Notification, Seq,
     Timestamp,
 };
-use crate::render::View;
+use crate::render::{NoticeView, View};
 use crate::store::{Changes, Commit, Lease, Shard, State, StoreError};
 
 mod aside;
@@ -255,8 +255,9 @@ impl Worker {
         let Some(notice) = self.desk.notice(id, now) else { return };
         let Some(attempts) = self.spend(Topic::Notice(id), &Act::Post, now) else { return };
         if let Some(flight) = self.desk.begin_notice(id, attempts) {
-            let subject = Subject::Notice { channel: &self.channel, notice: &notice, now };
-            let begun = word(flight, &subject, &self.context.renderer, self.home.chat());
+            let (channel, catalogue) = (self.channel.as_ref(), self.context.catalogue.as_ref());
+            let view = NoticeView { notice: &notice, channel, catalogue, now };
+            let begun = word(flight, &Subject::Notice(view), &self.context.renderer, self.home.chat());
             self.begun.push(begun);
         }
     }

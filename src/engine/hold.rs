@@ -84,17 +84,19 @@ impl Engine {
         }
         self.judge_silence_of(id);
         let loud = self.members(id).find(|i| i.is_firing() && !is_silent(i)).map(|i| i.id);
-        let silent: Vec<IncidentId> =
-            self.members(id).filter(|i| i.is_firing() && is_silent(i)).map(|i| i.id).collect();
-        match (loud, silent.is_empty()) {
-            (Some(first), _) => self.let_go(id, first, &silent),
-            (None, false) => self.hold_on(id, &silent),
-            (None, true) => self.tell_what_was(id, &key),
+        let silent = self.members(id).any(|i| i.is_firing() && is_silent(i));
+        match (loud, silent) {
+            (Some(first), _) => self.let_go(id, first),
+            (None, true) => {
+                self.free(id);
+                self.hold_silent(id);
+            }
+            (None, false) => self.tell_what_was(id, &key),
         }
     }
 
     /// Something fires that people may hear of now.
-    fn let_go(&mut self, id: GroupId, first: IncidentId, silent: &[IncidentId]) {
+    fn let_go(&mut self, id: GroupId, first: IncidentId) {
         let owed = self.owed(id);
         if !owed.is_empty()
             && let Err(at) = self.take_token(first)
@@ -106,16 +108,15 @@ impl Engine {
             self.effect(Transition::Released, first, owed.clone());
         }
         self.notify(id, &owed, News::Released);
-        if !silent.is_empty() {
-            self.hold_on(id, silent);
-        }
+        self.hold_silent(id);
     }
 
-    /// All that fires is still kept from people: until the first of it is not.
-    fn hold_on(&mut self, id: GroupId, silent: &[IncidentId]) {
-        self.free(id);
+    /// What fires and is kept from people is looked at again when the first of it is not.
+    pub(super) fn hold_silent(&mut self, id: GroupId) {
+        let silent = self.members(id).filter(|i| i.is_firing() && is_silent(i));
+        let silent: Vec<IncidentId> = silent.map(|i| i.id).collect();
         for incident in silent {
-            if let Some((at, holder)) = self.silence_of(*incident) {
+            if let Some((at, holder)) = self.silence_of(incident) {
                 self.hold(id, at, holder);
             }
         }

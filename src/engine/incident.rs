@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::model::catalogue::Unit;
 use crate::model::{
-    Catalogue, Cause, Distinct, Event, EventKind, Incident, IncidentId, Key, RuleOutcome, Severity, State, Timestamp,
-    Trouble,
+    Catalogue, Cause, Distinct, Event, EventKind, Incident, IncidentId, Key, RuleOutcome, Severity, State, TallyId,
+    Timestamp, Trouble,
 };
 use crate::rules::{Measure, Rule};
 
@@ -105,6 +105,7 @@ impl Engine {
             ack: None,
             muted_until: None,
             inhibited_by: None,
+            missed_in: TallyId::default(),
             seq: self.seq,
         }
     }
@@ -220,6 +221,7 @@ impl Engine {
         match before {
             State::Firing => {
                 self.firing -= 1;
+                self.miss(id);
                 let told = self.settle(&group, Some(id));
                 self.effect(Transition::Resolved(cause), id, told);
                 if let Some(place) = place {

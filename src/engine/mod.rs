@@ -21,6 +21,7 @@ mod index;
 mod inhibit;
 mod judge;
 mod limit;
+mod missed;
 mod mute;
 mod notify;
 mod pending;
@@ -47,7 +48,7 @@ use std::time::Duration;
 
 use crate::model::{
     Cursor, EngineChanges, Entry, Group, GroupId, Incident, IncidentId, Input, Key, MuteId, Notification, RuleOutcome,
-    Scope, Seq, State, Timestamp,
+    Scope, Seq, State, TallyId, Timestamp,
 };
 use crate::rules::RuleSet;
 
@@ -57,6 +58,7 @@ use index::Index;
 use inhibit::Inhibitions;
 use judge::Scratch;
 use limit::Buckets;
+use missed::StandingTally;
 use mute::Muted;
 use timers::{Due, NO_RULE, Timer, Timers};
 use verdict::Trace;
@@ -104,17 +106,24 @@ pub struct Engine {
     groups: Map<GroupId, Members>,
     timers: Timers,
     mutes: BTreeMap<MuteId, Muted>,
+    /// What standing mutes keep from people.
+    standing: BTreeMap<TallyId, StandingTally>,
     wall: Wall,
+    /// Before this nobody listened, and nobody could be told.
+    heard_since: Timestamp,
     /// Keys by the time their cell is looked at next; ascending, as the delay is always the same.
     checks: VecDeque<(Timestamp, Key)>,
     next_incident: IncidentId,
     next_group: GroupId,
+    /// The newest account of what a mute keeps from people.
+    last_tally: TallyId,
 
     /// To be written with the next commit.
     dirty_incidents: BTreeSet<IncidentId>,
     dirty_groups: BTreeSet<GroupId>,
     dirty_cells: BTreeSet<Key>,
     dirty_mutes: BTreeSet<MuteId>,
+    dirty_standing: BTreeSet<TallyId>,
     dirty_counters: bool,
     forgotten: Vec<GroupId>,
     /// Forgotten before they were written for the last time.
@@ -155,14 +164,18 @@ impl Engine {
             groups: Map::default(),
             timers: Timers::default(),
             mutes: BTreeMap::new(),
+            standing: BTreeMap::new(),
             wall: Wall::default(),
+            heard_since: Timestamp(0),
             checks: VecDeque::new(),
             next_incident: IncidentId(1),
             next_group: GroupId(1),
+            last_tally: TallyId::default(),
             dirty_incidents: BTreeSet::new(),
             dirty_groups: BTreeSet::new(),
             dirty_cells: BTreeSet::new(),
             dirty_mutes: BTreeSet::new(),
+            dirty_standing: BTreeSet::new(),
             dirty_counters: false,
             forgotten: Vec::new(),
             parting: Vec::new(),
@@ -194,6 +207,7 @@ impl Engine {
             // Deadlines inside the gap did not pass: nobody was listening.
             self.advance(*from);
             self.shift(to.since(*from));
+            self.heard_since = *to;
         }
         self.advance(entry.received_at);
         self.seq = entry.seq;
@@ -202,6 +216,8 @@ impl Engine {
             Input::RulesLoaded { .. } => {
                 self.dirty_counters = true;
                 self.resolve_orphans();
+                self.end_orphans();
+                self.judge_all();
             }
             Input::ClockSet { ahead } => {
                 self.wall.set(entry.seq, entry.received_at, *ahead, Engine::lookback(&self.rules));
@@ -247,6 +263,7 @@ impl Engine {
             && self.forgotten.is_empty()
             && self.outbox.is_empty()
             && self.dirty_mutes.is_empty()
+            && self.dirty_standing.is_empty()
             && !self.dirty_counters)
     }
 
@@ -291,6 +308,9 @@ impl Engine {
             Due::Repeat(id) => self.repeat(id),
             Due::Forget(id) => self.forget(id),
             Due::Silence => self.silence_due(timer),
+            Due::MuteEndsSoon(id) => self.mute_ends_soon(id),
+            Due::MuteEnds(id) => self.mute_ends(id),
+            Due::StandingMuteEnds(id) => self.standing_mute_ends(id),
         }
     }
 

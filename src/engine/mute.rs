@@ -1,62 +1,128 @@
 //! Mutes, people's and standing ones, and acknowledgements: they still the posts, never the engine. Pure.
 
-use crate::model::{Ack, GroupId, Holder, Incident, IncidentId, Mute, MuteId, Timestamp};
-use crate::rules::{Matchers, Rule};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::timers::Due;
+use crate::model::{Ack, ChannelName, GroupId, Holder, Incident, IncidentId, Key, Mute, MuteId, Notice, Timestamp};
+use crate::rules::{Matchers, Rule, StandingMute};
+
+use super::missed::{How, Tally};
+use super::timers::{Due, MUTES, Timer};
 use super::{Engine, Members};
+
+/// The end of a mute that was set for longer than this is announced.
+const LONG: Duration = Duration::from_secs(2 * 3600);
+
+/// So long before.
+const AHEAD: Duration = Duration::from_secs(10 * 60);
 
 /// A person's mute, ready to be asked.
 #[derive(Clone, Debug)]
 pub(super) struct Muted {
+    pub(super) cover: Arc<Cover>,
+    /// When it was first set, by the wall clock: one that is made longer is as long as both together.
+    pub(super) since: Timestamp,
+    /// People were told that it ends soon, or there is no need to.
+    pub(super) is_announced: bool,
+    /// What it has kept from people.
+    pub(super) tally: Option<Tally>,
+}
+
+/// What a person's mute covers.
+#[derive(Clone, Debug)]
+pub(super) struct Cover {
     pub(super) mute: Mute,
     pub(super) matchers: Matchers,
 }
 
+/// A mute by where it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    /// The place of one that stands in the rules.
+    Standing(usize),
+    /// One that a person set.
+    Set(MuteId),
+}
+
+impl Cover {
+    pub(super) fn covers(&self, incident: &Incident) -> bool {
+        self.mute.reaches(incident) && covers(&self.matchers, incident)
+    }
+}
+
 impl Muted {
-    fn covers(&self, incident: &Incident) -> bool {
-        self.mute.reaches(incident) && self.matchers.hold(|name| incident.label(name))
+    /// When its end is to be announced, by the wall clock; `None` if it is not.
+    fn announced_at(&self) -> Option<Timestamp> {
+        let mute = &self.cover.mute;
+        let at = mute.until - AHEAD;
+        let is_long = mute.until.since(self.since) > LONG;
+        // Whoever has just said so needs no telling.
+        (is_long && !self.is_announced && at > mute.set_at).then_some(at)
+    }
+}
+
+pub(super) fn covers(matchers: &Matchers, incident: &Incident) -> bool {
+    matchers.hold(|name| incident.label(name))
+}
+
+/// Until when a standing mute holds, by the wall clock; `None` if it does not.
+pub(super) fn standing_until(mute: &StandingMute, wall: Timestamp) -> Option<Timestamp> {
+    let active = mute.active.iter().filter(|interval| interval.holds(wall));
+    match mute.active.as_slice() {
+        [] => Some(Timestamp::MAX),
+        _ => active.map(|interval| interval.next_change(wall)).max(),
     }
 }
 
 impl Engine {
+    /// What the wall clock shows now.
+    pub(super) fn wall_now(&self) -> Timestamp {
+        self.wall.read(self.seq, self.now)
+    }
+
     /// Until when posts about an incident are muted, by the wall clock; `None` if they are not.
     pub(super) fn muted_until(&self, incident: &Incident) -> Option<Timestamp> {
-        let wall = self.wall.read(self.seq, self.now);
-        let covers = |matchers: &Matchers| matchers.hold(|name| incident.label(name));
-        let standing = self.rules.mutes.iter().filter_map(|mute| {
-            let until = match mute.active.as_slice() {
-                [] => Some(Timestamp::MAX),
-                intervals => {
-                    let active = intervals.iter().filter(|interval| interval.holds(wall));
-                    active.map(|interval| interval.next_change(wall)).max()
-                }
-            };
-            until.filter(|_| covers(&mute.matchers))
+        self.mutes_of(incident, self.wall_now()).map(|(until, _)| until).max()
+    }
+
+    /// The mutes that cover an incident at a moment of the wall clock, and when each ends.
+    pub(super) fn mutes_of(&self, incident: &Incident, wall: Timestamp) -> impl Iterator<Item = (Timestamp, Source)> {
+        let standing = self.rules.mutes.iter().enumerate().filter_map(move |(place, mute)| {
+            let until = standing_until(mute, wall).filter(|_| covers(&mute.matchers, incident))?;
+            Some((until, Source::Standing(place)))
         });
-        let set = self.mutes.values().filter(|muted| muted.mute.until > wall && muted.covers(incident));
-        standing.chain(set.map(|muted| muted.mute.until)).max()
+        let set = self.mutes.values().map(|muted| &muted.cover);
+        let set = set.filter(move |cover| cover.mute.until > wall && cover.covers(incident));
+        standing.chain(set.map(|cover| (cover.mute.until, Source::Set(cover.mute.id))))
     }
 
     /// A person set a mute.
     pub(super) fn mute(&mut self, mute: &Mute) {
         // Whoever journaled it has read it; what can't be read covers nothing.
         let Ok(matchers) = Matchers::parse(&mute.matchers) else { return };
-        let muted = Muted { mute: mute.clone(), matchers };
+        self.end_mutes();
+        let (id, cover) = (mute.id, Arc::new(Cover { mute: mute.clone(), matchers }));
         // One of the same number is replaced: it was made longer, for example.
-        let before = self.mutes.insert(mute.id, muted.clone());
-        self.dirty_mutes.insert(mute.id);
+        let before = self.mutes.remove(&id);
+        let (since, tally) = match &before {
+            Some(before) => (before.since, before.tally.clone()),
+            None => (mute.set_at, None),
+        };
+        self.mutes.insert(id, Muted { cover: Arc::clone(&cover), since, is_announced: false, tally });
+        self.dirty_mutes.insert(id);
+        self.arm_mute(id);
         self.look_anew(|incident| {
-            muted.covers(incident) || before.as_ref().is_some_and(|before| before.covers(incident))
+            cover.covers(incident) || before.as_ref().is_some_and(|before| before.cover.covers(incident))
         });
     }
 
-    /// A mute was lifted: what it kept back is told now, if it still fires.
+    /// A mute was lifted: what it kept back is told now.
     pub(super) fn unmute(&mut self, id: MuteId) {
-        if let Some(muted) = self.mutes.remove(&id) {
-            self.dirty_mutes.insert(id);
-            self.look_anew(|incident| muted.covers(incident));
-        }
+        self.end_mutes();
+        let Some(cover) = self.mutes.get(&id).map(|muted| Arc::clone(&muted.cover)) else { return };
+        self.end(id, How::Lifted);
+        self.look_anew(|incident| cover.covers(incident));
     }
 
     /// A person has an incident in hand.
@@ -71,14 +137,15 @@ impl Engine {
         }
     }
 
-    /// The wall clock was set: looks anew at all that fires and all that a mute holds.
+    /// The wall clock was set, or the rules were changed: looks anew at all that fires and all that a mute holds.
     pub(super) fn judge_all(&mut self) {
+        self.end_mutes();
+        self.arm_mutes();
         self.look_anew(|_| true);
     }
 
     /// Looks anew at the groups in which any of these fires: only their mutes may have changed.
     fn look_anew(&mut self, concerns: impl Fn(&Incident) -> bool) {
-        self.forget_mutes();
         let concerned = |members: &&Members| {
             let mut incidents = members.incidents.iter().filter_map(|id| self.incidents.get(id));
             members.group.closed_at.is_none() && incidents.any(|incident| incident.is_firing() && concerns(incident))
@@ -100,21 +167,99 @@ impl Engine {
         }
     }
 
-    /// Forgets the mutes that are over.
-    fn forget_mutes(&mut self) {
-        let wall = self.wall.read(self.seq, self.now);
-        let over: Vec<MuteId> =
-            self.mutes.values().filter(|muted| muted.mute.until <= wall).map(|muted| muted.mute.id).collect();
-        for id in over {
-            self.mutes.remove(&id);
+    /// Sets the timers of all mutes, by the wall clock as it is now.
+    pub(super) fn arm_mutes(&mut self) {
+        let ids: Vec<MuteId> = self.mutes.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.arm_mute(id));
+        let tallies: Vec<_> = self.standing.iter().map(|(id, held)| (held.until, Due::StandingMuteEnds(*id))).collect();
+        tallies.into_iter().for_each(|(until, due)| self.set_mute_timer(until, due));
+    }
+
+    fn arm_mute(&mut self, id: MuteId) {
+        let Some(muted) = self.mutes.get(&id) else { return };
+        let (until, announced_at) = (muted.cover.mute.until, muted.announced_at());
+        self.set_mute_timer(until, Due::MuteEnds(id));
+        if let Some(at) = announced_at {
+            self.set_mute_timer(at, Due::MuteEndsSoon(id));
+        }
+    }
+
+    /// `at` is by the wall clock.
+    pub(super) fn set_mute_timer(&mut self, at: Timestamp, due: Due) {
+        self.set_timer(self.wall.journal_time(at), due);
+    }
+
+    fn set_timer(&mut self, at: Timestamp, due: Due) {
+        if at < Timestamp::MAX {
+            self.timers.set(Timer { at, rule: MUTES, key: Key::All {}, due });
+        }
+    }
+
+    /// A mute's time may be up.
+    pub(super) fn mute_ends(&mut self, id: MuteId) {
+        let Some(until) = self.mutes.get(&id).map(|muted| muted.cover.mute.until) else { return };
+        match until <= self.wall_now() {
+            true => self.end(id, How::Ended),
+            false => self.set_mute_timer(until, Due::MuteEnds(id)),
+        }
+    }
+
+    /// Ends the mutes whose time is up.
+    fn end_mutes(&mut self) {
+        let wall = self.wall_now();
+        let over = |muted: &&Muted| muted.cover.mute.until <= wall;
+        let over: Vec<MuteId> = self.mutes.values().filter(over).map(|muted| muted.cover.mute.id).collect();
+        over.into_iter().for_each(|id| self.end(id, How::Ended));
+    }
+
+    /// A mute may be near its end: says so where it was set, or where it is felt.
+    pub(super) fn mute_ends_soon(&mut self, id: MuteId) {
+        let Some(muted) = self.mutes.get(&id) else { return };
+        let (Some(at), cover) = (muted.announced_at(), Arc::clone(&muted.cover)) else { return };
+        let wall = self.wall_now();
+        if at > wall {
+            return self.set_mute_timer(at, Due::MuteEndsSoon(id));
+        }
+        if self.now < self.heard_since {
+            // Nobody was there to say it. It is told late, if the mute still lasts by then.
+            return self.set_timer(self.heard_since, Due::MuteEndsSoon(id));
+        }
+        if let Some(muted) = self.mutes.get_mut(&id) {
+            muted.is_announced = true;
             self.dirty_mutes.insert(id);
+        }
+        if cover.mute.until <= wall {
+            return;
+        }
+        let held =
+            |incident: &&Incident| incident.is_firing() && incident.muted_until.is_some() && cover.covers(incident);
+        let mut firing: BTreeMap<ChannelName, u64> = BTreeMap::new();
+        for channel in self.incidents.values().filter(held).flat_map(|incident| &incident.notify) {
+            *firing.entry(channel.clone()).or_default() += 1;
+        }
+        let known = |channel: &&ChannelName| self.rules.channels.contains_key(*channel);
+        let told: Vec<ChannelName> = match cover.mute.within.as_ref().filter(known) {
+            Some(within) => vec![within.clone()],
+            None if firing.is_empty() => self.rules.notify.iter().filter(known).cloned().collect(),
+            None => firing.keys().cloned().collect(),
+        };
+        for channel in told {
+            let firing = firing.get(&channel).copied().unwrap_or_default();
+            self.say(channel, Notice::MuteEnds { mute: Box::new(cover.mute.clone()), firing });
         }
     }
 
     /// Puts a mute back after a restart.
-    pub(super) fn load_mute(&mut self, mute: Mute) {
+    pub(super) fn load_mute(
+        &mut self,
+        mute: Mute,
+        (since, is_announced): (Option<Timestamp>, bool),
+        tally: Option<Tally>,
+    ) {
         if let Ok(matchers) = Matchers::parse(&mute.matchers) {
-            self.mutes.insert(mute.id, Muted { mute, matchers });
+            let since = since.unwrap_or(mute.set_at);
+            let (id, cover) = (mute.id, Arc::new(Cover { mute, matchers }));
+            self.mutes.insert(id, Muted { cover, since, is_announced, tally });
         }
     }
 }

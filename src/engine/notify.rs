@@ -238,6 +238,14 @@ impl Engine {
         if held == Some(Holder::RateLimit) {
             return; // Told when the token frees, with the rest.
         }
+        // A standing mute's time may have begun since: it is held until that is over.
+        self.judge_silence_of(id);
+        self.hold_silent(id);
+        match self.next_repeat(id) {
+            Some(at) if at <= self.now => {}
+            Some(at) => return self.set_group_timer(at, Due::Repeat(id), &key),
+            None => return,
+        }
         let first = self.members(id).find(|incident| incident.is_firing() && !super::hold::is_silent(incident));
         let Some(first) = first.map(|incident| incident.id) else { return };
         match self.take_token(first) {

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Cursor, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Key, Keyed, Mute, Notification, State,
-    Timestamp,
+    TallyId, Timestamp,
 };
 
 use super::cell::{Cell, Watch};
+use super::missed::{StandingTally, Tally};
+use super::mute::Muted;
 use super::sessions::Sessions;
 use super::timers::{Due, NO_RULE, Timer};
 use super::wall::Wall;
@@ -20,6 +22,9 @@ const CELL: &str = "stream";
 
 /// Kind of the records of people's mutes.
 const MUTE: &str = "mute";
+
+/// Kind of the records of what standing mutes keep from people.
+const STANDING: &str = "standing_mute";
 
 /// Kind and key of the record of counters.
 const COUNTERS: (&str, &str) = ("engine", "counters");
@@ -43,11 +48,35 @@ struct CellRecord {
     downs: BTreeMap<String, Timestamp>,
 }
 
+/// A person's mute, and what has come of it.
+#[derive(Debug, Serialize, Deserialize)]
+struct MuteRecord {
+    #[serde(flatten)]
+    mute: Mute,
+    /// When it was first set; without a word, when it was last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_announced: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tally: Option<Tally>,
+}
+
+impl MuteRecord {
+    fn of(muted: &Muted) -> MuteRecord {
+        let (mute, tally) = (muted.cover.mute.clone(), muted.tally.clone());
+        MuteRecord { since: Some(muted.since), is_announced: muted.is_announced, mute, tally }
+    }
+}
+
 /// The next numbers.
 #[derive(Debug, Serialize, Deserialize)]
 struct Counters {
     incident: IncidentId,
     group: GroupId,
+    /// The last one.
+    #[serde(default)]
+    tally: TallyId,
     /// Hash of the rules in force.
     #[serde(default)]
     rules: String,
@@ -89,16 +118,25 @@ impl Engine {
                     let record: CellRecord = serde_json::from_str(&value).map_err(broken)?;
                     self.load_cell(&key, record);
                 }
-                (MUTE, _) => self.load_mute(serde_json::from_str::<Mute>(&value).map_err(broken)?),
+                (MUTE, _) => {
+                    let record: MuteRecord = serde_json::from_str(&value).map_err(broken)?;
+                    self.load_mute(record.mute, (record.since, record.is_announced), record.tally);
+                }
+                (STANDING, _) => {
+                    let held: StandingTally = serde_json::from_str(&value).map_err(broken)?;
+                    self.standing.insert(held.tally.id, held);
+                }
                 COUNTERS => {
                     let counters: Counters = serde_json::from_str(&value).map_err(broken)?;
                     self.next_incident = counters.incident;
                     self.next_group = counters.group;
+                    self.last_tally = counters.tally;
                     self.wall = counters.wall;
                 }
                 _ => {}
             }
         }
+        self.arm_mutes();
         for mut group in state.groups {
             // Nobody is behind a channel that was taken out of the rules.
             group.told.retain(|told| self.rules.channels.contains_key(&told.channel));
@@ -211,6 +249,7 @@ impl Engine {
     pub fn take_owed(&mut self) -> (Vec<Notification>, Vec<GroupId>) {
         self.dirty_counters = false;
         self.dirty_mutes.clear();
+        self.dirty_standing.clear();
         self.dirty_cells.clear();
         self.dirty_groups.clear();
         self.touched.clear();
@@ -232,13 +271,18 @@ impl Engine {
         if std::mem::take(&mut self.dirty_counters) {
             let rules = self.rules.hash.clone();
             let wall = self.wall.clone();
-            let counters = Counters { incident: self.next_incident, group: self.next_group, rules, wall };
+            let (incident, group, tally) = (self.next_incident, self.next_group, self.last_tally);
+            let counters = Counters { incident, group, tally, rules, wall };
             let (kind, key) = COUNTERS;
             keyed.push(Keyed { kind, key: key.to_owned(), value: to_json(&counters) });
         }
         for id in std::mem::take(&mut self.dirty_mutes) {
-            let value = self.mutes.get(&id).and_then(|muted| to_json(&muted.mute));
+            let value = self.mutes.get(&id).and_then(|muted| to_json(&MuteRecord::of(muted)));
             keyed.push(Keyed { kind: MUTE, key: id.0.to_string(), value });
+        }
+        for id in std::mem::take(&mut self.dirty_standing) {
+            let value = self.standing.get(&id).and_then(to_json);
+            keyed.push(Keyed { kind: STANDING, key: id.0.to_string(), value });
         }
         for cell in std::mem::take(&mut self.dirty_cells) {
             let Some(key) = to_json(&cell) else { continue };

@@ -6,14 +6,15 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
 use crate::model::{
-    Abnormal, AbnormalType, Allow, Catalogue, Cause, Channel, ChannelName, Detail, Door, Event, EventId, EventKind,
-    Labels, Language, News, Reason, Scope, Severity, StreamName, Target,
+    Abnormal, AbnormalType, About, Allow, Catalogue, Cause, Channel, ChannelName, Detail, Door, Event, EventId,
+    EventKind, Labels, Language, News, Notice, Reason, Scope, Severity, StreamName, Target,
 };
 use crate::rules::{GroupBy, Measure, Plan, RateLimit, Rule};
 
 use super::*;
 
 mod living;
+mod muting;
 mod news;
 mod property;
 mod quiet;
@@ -147,11 +148,13 @@ struct Bench {
     said: Vec<(f64, Transition, String)>,
     told: Vec<(f64, String, Reason)>,
     news: Vec<(String, News)>,
+    notices: Vec<(f64, String, Notice)>,
 }
 
 impl Bench {
     fn new(set: RuleSet) -> Bench {
-        Bench { engine: Engine::new(Arc::new(set)), seq: 0, said: Vec::new(), told: Vec::new(), news: Vec::new() }
+        let engine = Engine::new(Arc::new(set));
+        Bench { engine, seq: 0, said: Vec::new(), told: Vec::new(), news: Vec::new(), notices: Vec::new() }
     }
 
     fn rules(rules: Vec<Rule>) -> Bench {
@@ -182,6 +185,10 @@ impl Bench {
             self.said.push((secs(effect.at), effect.is, effect.rule.to_string()));
         }
         for row in self.engine.take_changes().outbox {
+            if let About::Notice(notice) = row.about {
+                self.notices.push((secs(row.at), row.channel.to_string(), *notice));
+                continue;
+            }
             self.news.push((row.channel.to_string(), row.news));
             self.told.push((secs(row.at), row.channel.to_string(), row.reason));
         }
@@ -195,6 +202,11 @@ impl Bench {
     /// Why a channel was owed what it was owed since the last look.
     fn news(&mut self, channel: &str) -> Vec<News> {
         self.news.extract_if(.., |(name, _)| name == channel).map(|(_, news)| news).collect()
+    }
+
+    /// What pushwatch had to say about itself since the last look.
+    fn notices(&mut self) -> Vec<(f64, String, Notice)> {
+        std::mem::take(&mut self.notices)
     }
 
     /// What was owed to a channel since the last look.

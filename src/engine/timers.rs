@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{GroupId, IncidentId, Key, Timestamp};
+use crate::model::{GroupId, IncidentId, Key, MuteId, TallyId, Timestamp};
 
 /// What falls due. Compared after due time, rule and stream, so that equal moments have an order too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +17,12 @@ pub(super) enum Due {
     Forget(GroupId),
     /// A rule on silence has heard nothing of a key for long enough.
     Silence,
+    /// A person's mute may be near its end.
+    MuteEndsSoon(MuteId),
+    /// A person's mute may be over.
+    MuteEnds(MuteId),
+    /// A standing mute that kept something from people may be over.
+    StandingMuteEnds(TallyId),
 }
 
 /// One timer. The field order is the order in which timers fire.
@@ -24,7 +30,7 @@ pub(super) enum Due {
 pub(super) struct Timer {
     /// When.
     pub(super) at: Timestamp,
-    /// Place of the rule in the file; groups come after all rules.
+    /// Place of the rule in the file; mutes come after all rules, and groups after these.
     pub(super) rule: u32,
     /// The key.
     pub(super) key: Key,
@@ -34,6 +40,9 @@ pub(super) struct Timer {
 
 /// Place of timers that belong to no rule.
 pub(super) const NO_RULE: u32 = u32::MAX;
+
+/// Place of the timers of mutes: what is over when a mute ends is known by then, and what it held is not told yet.
+pub(super) const MUTES: u32 = NO_RULE - 1;
 
 /// All timers. A timer is never moved: when it fires, its owner looks whether the time has come and sets it again
 /// for later if not. So a report that only prolongs an incident touches no timer.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AbnormalType, Ack, ChannelName, EventKind, Key, Seq, Severity, Timestamp};
+use super::{AbnormalType, Ack, ChannelName, EventKind, Key, Seq, Severity, TallyId, Timestamp};
 
 /// Number of an incident, counted from 1 per data folder.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -201,6 +201,9 @@ pub struct Incident {
     /// It is part of this one, which is told in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inhibited_by: Option<IncidentId>,
+    /// The account of what a mute kept from people in which it counts: it was over and nobody had heard of it.
+    #[serde(default, skip_serializing_if = "TallyId::is_none")]
+    pub missed_in: TallyId,
     /// The last journal entry that is in these figures: a replay after a restart adds the later ones.
     #[serde(default)]
     pub seq: Seq,
@@ -241,6 +244,21 @@ impl Incident {
     #[must_use]
     pub fn is_firing(&self) -> bool {
         self.state == State::Firing
+    }
+
+    /// The same without what no list of incidents shows: for one that may be forgotten before it is told.
+    #[must_use]
+    pub fn outline(&self) -> Incident {
+        Incident {
+            group_key: None,
+            labels: Labels::default(),
+            annotations: Labels::default(),
+            errmsg: None,
+            notify: Vec::new(),
+            ack: None,
+            muted_until: None,
+            ..self.clone()
+        }
     }
 }
 

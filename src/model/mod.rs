@@ -24,7 +24,7 @@ pub use incident::{
 };
 
 pub mod mute;
-pub use mute::{Ack, Mute, MuteId};
+pub use mute::{Ack, Missed, Mute, MuteId, TallyId};
 
 mod press;
 pub use press::{Button, MAX_PRESS, Press};

@@ -9,6 +9,19 @@ use super::{ChannelName, Incident, Timestamp};
 #[serde(transparent)]
 pub struct MuteId(pub u64);
 
+/// Number of the account of what one mute keeps from people, counted from 1 per data folder; 0 for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TallyId(pub u32);
+
+impl TallyId {
+    /// Whether it is none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// A mute that a person set; it always ends. Standing ones are the rules' business.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mute {
@@ -36,6 +49,27 @@ impl Mute {
     pub fn reaches(&self, incident: &Incident) -> bool {
         self.within.as_ref().is_none_or(|channel| incident.notify.contains(channel))
     }
+}
+
+/// What a mute kept from a channel, told when it is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Missed {
+    /// Its number; `None` for one that stands in the rules.
+    pub mute: Option<MuteId>,
+    /// What it covered.
+    pub matchers: Box<str>,
+    /// Who set it: hostile text. Empty for one that stands in the rules.
+    pub author: Box<str>,
+    /// Why: hostile text.
+    pub reason: Box<str>,
+    /// Somebody lifted it before its end.
+    pub lifted: bool,
+    /// Troubles that began and ended unheard.
+    pub over: u64,
+    /// Troubles that still fire: each is told by itself.
+    pub firing: u64,
+    /// Of those that are over the worst few, the worst first, without what no list shows.
+    pub worst: Vec<Incident>,
 }
 
 /// Somebody said "I have it".

@@ -1,8 +1,9 @@
-//! What pushwatch has to say about itself: a test, a channel that fails, rules that were refused, a time without ears.
+//! What pushwatch has to say about itself: a test, a channel that fails, rules that were refused, a time without ears,
+//! a mute that ends.
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelName, Timestamp};
+use super::{ChannelName, Missed, Mute, Timestamp};
 
 /// Lines of mistakes kept; a chat shows eight at most.
 const MOST_PROBLEMS: usize = 20;
@@ -11,7 +12,7 @@ const MOST_PROBLEMS: usize = 20;
 const MOST_CHARACTERS: usize = 400;
 
 /// A message about pushwatch itself. Stored: append variants only, never reorder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Notice {
     /// `pushwatch notify CHANNEL`: does this channel work?
     Test {
@@ -66,6 +67,15 @@ pub enum Notice {
         /// The median of received minus happened, ms.
         median: u64,
     },
+    /// A mute that a person set ends soon.
+    MuteEnds {
+        /// The mute as it is.
+        mute: Box<Mute>,
+        /// Troubles that fire under it now, as far as they concern the channel.
+        firing: u64,
+    },
+    /// A mute is over, and what it kept from the channel is told. The engine's word alone: never journaled.
+    MuteOver(Box<Missed>),
 }
 
 impl Notice {
@@ -83,6 +93,8 @@ impl Notice {
                 problems.iter_mut().for_each(cut);
                 problems.shrink_to_fit();
             }
+            Notice::MuteEnds { mute, .. } => mute.reason = short(&mute.reason),
+            Notice::MuteOver(missed) => missed.reason = short(&missed.reason),
             Notice::Test { .. }
             | Notice::ChannelRecovered { .. }
             | Notice::Deaf { .. }
@@ -92,6 +104,12 @@ impl Notice {
         }
         self
     }
+}
+
+fn short(text: &str) -> Box<str> {
+    let mut text = text.to_owned();
+    cut(&mut text);
+    text.into()
 }
 
 fn cut(text: &mut String) {

@@ -8,7 +8,7 @@ use super::clean::cut_end;
 use super::figures::{Moment, unit};
 use super::phrase::Phrases;
 use super::story::{Bounds, Story};
-use super::{DigestView, Notice, View};
+use super::{DigestView, Notice, NoticeView, View};
 use crate::model::{Catalogue, EventKind, Incident, Key, Labels, Scope, StreamName, Timestamp, Trouble};
 
 /// A group's facts.
@@ -74,11 +74,14 @@ pub fn digest_facts(view: &DigestView<'_>) -> Value {
     })
 }
 
-/// A notice's facts: `version`, `kind` (`notice`), `state`, `summary`, `lines`, `said`.
+/// A notice's facts: `version`, `kind` (`notice`), `state`, `summary`, `lines`, `said`, and `mute`: `null` where it is
+/// about none, else {`id` (`null` for one that stands in the rules), `matchers`, `author`, `reason`, `until` (of one that
+/// ends soon), `lifted`, `over` and `firing` (how many troubles), `worst` of those that are over, in the shape of
+/// [`facts`]}.
 #[must_use]
-pub fn notice_facts(channel: &crate::model::Channel, notice: &Notice, now: Timestamp) -> Value {
+pub fn notice_facts(view: &NoticeView<'_>) -> Value {
     let [bounds, ..] = &Bounds::ALL;
-    let story = super::notice::NoticeStory::of(notice, channel.language, &channel.timezone, now, bounds);
+    let story = super::notice::NoticeStory::of(view, bounds);
     json!({
         "version": 1,
         "kind": "notice",
@@ -86,7 +89,37 @@ pub fn notice_facts(channel: &crate::model::Channel, notice: &Notice, now: Times
         "summary": story.summary(),
         "lines": story.lines,
         "said": story.said,
+        "mute": mute(view),
     })
+}
+
+fn mute(view: &NoticeView<'_>) -> Value {
+    let phrases = view.phrases();
+    match view.notice {
+        Notice::MuteEnds { mute, firing } => json!({
+            "id": mute.id,
+            "matchers": mute.matchers,
+            "author": mute.author,
+            "reason": mute.reason,
+            "until": Moment::of(mute.until, &phrases),
+            "lifted": false,
+            "over": 0,
+            "firing": firing,
+            "worst": [],
+        }),
+        Notice::MuteOver(missed) => json!({
+            "id": missed.mute,
+            "matchers": missed.matchers,
+            "author": missed.author,
+            "reason": missed.reason,
+            "until": null,
+            "lifted": missed.lifted,
+            "over": missed.over,
+            "firing": missed.firing,
+            "worst": missed.worst.iter().map(|one| incident(one, &phrases)).collect::<Vec<_>>(),
+        }),
+        _ => Value::Null,
+    }
 }
 
 fn incident(incident: &Incident, phrases: &Phrases<'_>) -> Value {

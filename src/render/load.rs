@@ -11,7 +11,7 @@ use super::digest::DigestStory;
 use super::limits::Room;
 use super::notice::NoticeStory;
 use super::story::{Bounds, Story};
-use super::{DigestView, Renderer, View, Wording, book, lint, place, sample};
+use super::{DigestView, NoticeView, Renderer, View, Wording, book, lint, place, sample};
 use crate::model::{Catalogue, ChannelKind, Language};
 
 /// A larger file is a mistake: no message is that long.
@@ -211,7 +211,8 @@ pub(super) fn trials(book: &Book, wording: Wording) -> Vec<Vec<Draft>> {
         Wording::Notice => sample::notices()
             .iter()
             .map(|notice| {
-                let story = |bounds| NoticeStory::of(notice, book.language, &channel.timezone, now, bounds);
+                let view = NoticeView { notice, channel: &channel, catalogue: &catalogue, now };
+                let story = |bounds| NoticeStory::of(&view, bounds);
                 Bounds::ALL.iter().map(story).map(|story| draft(story.mark, book::data(&story))).collect()
             })
             .collect(),

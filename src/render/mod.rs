@@ -42,6 +42,8 @@ mod digest;
 mod notice;
 pub use crate::model::Notice;
 
+mod muting;
+
 mod plain;
 
 mod buttons;
@@ -89,6 +91,19 @@ pub struct DigestView<'a> {
     pub now: Timestamp,
 }
 
+/// What one channel is to be told about pushwatch itself.
+#[derive(Clone, Copy, Debug)]
+pub struct NoticeView<'a> {
+    /// What.
+    pub notice: &'a Notice,
+    /// The channel: its platform, language and zone.
+    pub channel: &'a Channel,
+    /// What to say about troubles.
+    pub catalogue: &'a Catalogue,
+    /// The time of sending.
+    pub now: Timestamp,
+}
+
 /// The templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Wording {
@@ -123,19 +138,22 @@ impl Wording {
 }
 
 /// The state in one sign; colour is never alone, the words say it too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sign {
     /// Fires, critical.
     Critical,
     /// Fires, warning.
     Warning,
-    /// Fires, info.
+    /// Fires, info; or about pushwatch itself, and no alarm.
+    #[default]
     Info,
     /// Well again.
     Well,
     /// Over, but not well again.
     Ended,
+    /// Kept still on purpose.
+    Muted,
 }
 
 impl Sign {
@@ -148,7 +166,7 @@ impl Sign {
         }
     }
 
-    /// 🔴 🟠 🔵 ✅ ⚪
+    /// 🔴 🟠 🔵 ✅ ⚪ 🔇
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -157,6 +175,7 @@ impl Sign {
             Sign::Info => "🔵",
             Sign::Well => "✅",
             Sign::Ended => "⚪",
+            Sign::Muted => "🔇",
         }
     }
 
@@ -169,6 +188,7 @@ impl Sign {
             Sign::Info => "info",
             Sign::Well => "well",
             Sign::Ended => "ended",
+            Sign::Muted => "muted",
         }
     }
 
@@ -177,7 +197,7 @@ impl Sign {
         match self {
             Sign::Critical | Sign::Warning => "warning",
             Sign::Well => "info",
-            Sign::Info | Sign::Ended => "comment",
+            Sign::Info | Sign::Ended | Sign::Muted => "comment",
         }
     }
 }
@@ -244,10 +264,10 @@ impl Renderer {
 
     /// A message about pushwatch itself.
     #[must_use]
-    pub fn notice(&self, channel: &Channel, notice: &Notice, now: Timestamp) -> Rendered {
-        self.book(channel).dress(Wording::Notice, Room::of(channel), |bounds| {
-            let story = notice::NoticeStory::of(notice, channel.language, &channel.timezone, now, bounds);
-            let (plain, summary) = (plain::notice(&story), story.summary());
+    pub fn notice(&self, view: &NoticeView<'_>) -> Rendered {
+        self.book(view.channel).dress(Wording::Notice, Room::of(view.channel), |bounds| {
+            let story = notice::NoticeStory::of(view, bounds);
+            let (plain, summary) = (plain::notice(&story, view.channel.language), story.summary());
             book::Draft { mark: story.mark, plain, summary, data: book::data(&story) }
         })
     }
@@ -290,6 +310,17 @@ fn place(language: Language, kind: ChannelKind) -> usize {
 }
 
 impl<'a> View<'a> {
+    fn phrases(&self) -> phrase::Phrases<'a> {
+        phrase::Phrases {
+            catalogue: self.catalogue,
+            language: self.channel.language,
+            zone: &self.channel.timezone,
+            now: self.now,
+        }
+    }
+}
+
+impl<'a> NoticeView<'a> {
     fn phrases(&self) -> phrase::Phrases<'a> {
         phrase::Phrases {
             catalogue: self.catalogue,

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::clean::{clean, short};
-use super::story::{Bounds, capped};
-use super::{Sign, words};
-use crate::model::{Language, Notice, Timestamp};
+use super::story::{Bounds, Line, capped};
+use super::{NoticeView, Sign, muting, words};
+use crate::model::{Language, Notice};
 
 /// What the template `notice` is given.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct NoticeStory {
     pub(super) sign: &'static str,
     pub(super) state: &'static str,
@@ -19,7 +18,19 @@ pub(super) struct NoticeStory {
     /// The other channel it is about; empty where there is none.
     pub(super) channel: String,
     pub(super) headline: String,
+    /// What the mute it is about covers; empty where it is about none.
+    pub(super) target: String,
+    /// Who set it; empty where it stands in the rules.
+    pub(super) by: String,
+    /// Why; empty where nobody said.
+    pub(super) reason: String,
     pub(super) lines: Vec<String>,
+    /// What it kept from the channel and is over: the worst few.
+    pub(super) worst: Vec<Line>,
+    /// How many are not among the worst.
+    pub(super) more: u64,
+    /// What to type to make it last longer; empty where there is nothing to type.
+    pub(super) command: String,
     /// Foreign words: errors and mistakes.
     pub(super) said: Vec<String>,
     #[serde(skip)]
@@ -27,14 +38,15 @@ pub(super) struct NoticeStory {
 }
 
 impl NoticeStory {
+    /// One that says nothing yet.
+    pub(super) fn of_sign(mark: Sign) -> NoticeStory {
+        let (sign, state, color) = (mark.as_str(), mark.word(), mark.color());
+        NoticeStory { sign, state, color, mark, ..NoticeStory::default() }
+    }
+
     /// The story of a notice, within bounds.
-    pub(super) fn of(
-        notice: &Notice,
-        language: Language,
-        zone: &TimeZone,
-        now: Timestamp,
-        bounds: &Bounds,
-    ) -> NoticeStory {
+    pub(super) fn of(view: &NoticeView<'_>, bounds: &Bounds) -> NoticeStory {
+        let (language, zone, now) = (view.channel.language, &view.channel.timezone, view.now);
         let pick = |en: &str, zh: &str| match language {
             Language::En => en.to_owned(),
             Language::Zh => zh.to_owned(),
@@ -45,7 +57,7 @@ impl NoticeStory {
             shown.extend(more);
             shown.into_iter().map(|problem| short(problem, bounds.full)).collect()
         };
-        let (mark, channel, headline, lines, said) = match notice {
+        let (mark, channel, headline, lines, said) = match view.notice {
             Notice::Test { channel } => (
                 Sign::Info,
                 Some(channel),
@@ -154,16 +166,15 @@ impl NoticeStory {
                 vec![pick("See them with: pushwatch deliveries --dead", "查看：pushwatch deliveries --dead")],
                 Vec::new(),
             ),
+            Notice::MuteEnds { mute, firing } => return muting::ends(view, (mute, *firing), bounds),
+            Notice::MuteOver(missed) => return muting::over(view, missed, bounds),
         };
         NoticeStory {
-            sign: mark.as_str(),
-            state: mark.word(),
-            color: mark.color(),
             channel: channel.map(|channel| short(channel.as_str(), bounds.name)).unwrap_or_default(),
             headline: clean(&headline),
             lines,
             said,
-            mark,
+            ..NoticeStory::of_sign(mark)
         }
     }
 

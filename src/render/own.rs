@@ -169,7 +169,7 @@ fn link_name(name: &str, phrases: &Phrases<'_>) -> String {
 }
 
 /// `12:03`, with as much of the date as is not plain; `None` where no calendar has it: for ever.
-fn minute(at: Timestamp, phrases: &Phrases<'_>) -> Option<String> {
+pub(super) fn minute(at: Timestamp, phrases: &Phrases<'_>) -> Option<String> {
     let clock = words::clock(at, phrases.now, phrases.zone);
     clock.rsplit_once(':').map(|(minute, _)| minute.to_owned())
 }

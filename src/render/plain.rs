@@ -67,9 +67,17 @@ pub(super) fn digest_note(story: &DigestStory, language: Language) -> String {
 }
 
 /// About pushwatch itself.
-pub(super) fn notice(story: &NoticeStory) -> String {
-    let mut lines = vec![story.summary()];
+pub(super) fn notice(story: &NoticeStory, language: Language) -> String {
+    let label = Labels::of(language);
+    let mut lines = vec![story.summary(), label.set_by(story)];
     lines.extend(story.lines.iter().cloned());
+    lines.extend(story.worst.iter().map(row));
+    if story.more > 0 {
+        lines.push(label.more(&super::words::number(story.more)));
+    }
+    if !story.command.is_empty() {
+        lines.push(label.with(label.longer, &quote(&story.command)));
+    }
     lines.extend(story.said.iter().map(|said| quote(said)));
     joined(lines)
 }
@@ -101,6 +109,7 @@ struct Labels {
     cause: &'static str,
     fix: &'static str,
     place: &'static str,
+    longer: &'static str,
     colon: &'static str,
     language: Language,
 }
@@ -108,14 +117,24 @@ struct Labels {
 impl Labels {
     fn of(language: Language) -> Labels {
         match language {
-            Language::En => {
-                Labels { viewers: "Viewers", cause: "Likely cause", fix: "Do", place: "Where", colon: ": ", language }
-            }
-            Language::Zh => {
-                Labels {
-                    viewers: "观众", cause: "可能原因", fix: "处理", place: "位置", colon: "：", language
-                }
-            }
+            Language::En => Labels {
+                viewers: "Viewers",
+                cause: "Likely cause",
+                fix: "Do",
+                place: "Where",
+                longer: "To make it longer",
+                colon: ": ",
+                language,
+            },
+            Language::Zh => Labels {
+                viewers: "观众",
+                cause: "可能原因",
+                fix: "处理",
+                place: "位置",
+                longer: "需要延长",
+                colon: "：",
+                language,
+            },
         }
     }
 
@@ -131,6 +150,21 @@ impl Labels {
             (Language::Zh, "") => format!("{by} 已于 {at} 确认"),
             (Language::Zh, which) => format!("{by} 已于 {at} 确认（{which}）"),
         }
+    }
+
+    /// The mute that a notice is about; empty where it is about none.
+    fn set_by(&self, story: &NoticeStory) -> String {
+        let [target, by, reason] = [&story.target, &story.by, &story.reason].map(|text| quote(text));
+        if story.target.is_empty() {
+            return String::new();
+        }
+        let by = match (self.language, story.by.is_empty()) {
+            (_, true) => String::new(),
+            (Language::En, false) => format!(", set by {by}"),
+            (Language::Zh, false) => format!("，由 {by} 设置"),
+        };
+        let reason = if story.reason.is_empty() { String::new() } else { format!(" — {reason}") };
+        format!("{target}{by}{reason}")
     }
 
     /// The rest of a digest, and where it is.

@@ -12,6 +12,8 @@ use crate::model::{
     Key, Language, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble, WecomDoor,
 };
 
+mod muting;
+
 mod wide;
 
 /// The time of the samples: 2025-11-22T04:05:10Z, in the zone of their channels 12:05:10.
@@ -254,7 +256,7 @@ pub fn digests() -> Vec<(&'static str, Gathered)> {
 pub fn notices() -> Vec<Notice> {
     let channel = || ChannelName::new("on-call");
     let problems = || vec!["rules.yaml:12:7: unknown field `treshold`, did you mean `threshold`?".to_owned()];
-    vec![
+    let mut notices = vec![
         Notice::Test { channel: channel() },
         Notice::ChannelFailing { channel: channel(), error: "Forbidden: bot was kicked".to_owned(), waiting: 1_200 },
         Notice::ChannelRecovered { channel: channel() },
@@ -265,7 +267,9 @@ pub fn notices() -> Vec<Notice> {
         Notice::DeadLetters { channel: ChannelName::new("<!channel>"), count: 3 },
         Notice::OnlyPushErrors { reports: 120 },
         Notice::LateCallbacks { median: 95_000 },
-    ]
+    ];
+    notices.extend(muting::notices());
+    notices
 }
 
 fn ago(secs: u64) -> Timestamp {
@@ -326,6 +330,7 @@ fn push_error(id: u64, rule: &str, troubles: Vec<Trouble>) -> Incident {
         ack: None,
         muted_until: None,
         inhibited_by: None,
+        missed_in: Default::default(),
         distinct: None,
         seq: Seq(id),
     }

@@ -34,7 +34,8 @@ fn what_people_read() {
                 add(&format!("digest note, {name}"), &renderer.digest_note(&view));
             }
             for notice in sample::notices() {
-                add("notice", &renderer.notice(&channel, &notice, sample::NOW));
+                let view = NoticeView { notice: &notice, channel: &channel, catalogue: &catalogue, now: sample::NOW };
+                add("notice", &renderer.notice(&view));
             }
             insta::assert_snapshot!(format!("{}_{}", language.as_str(), kind.as_str()), page);
         }
@@ -74,7 +75,12 @@ fn what_webhooks_are_given() {
         let view = DigestView { gathered: &gathered, channel: &channel, catalogue: &catalogue, now: sample::NOW };
         insta::assert_json_snapshot!(name, digest_facts(&view));
     }
-    assert_eq!(notice_facts(&channel, &sample::notices()[0], sample::NOW)["state"], "info");
+    let notices = sample::notices();
+    let told =
+        |notice| notice_facts(&NoticeView { notice, channel: &channel, catalogue: &catalogue, now: sample::NOW });
+    assert_eq!((&told(&notices[0])["state"], &told(&notices[0])["mute"]), (&"info".into(), &serde_json::Value::Null));
+    let muting = |notice: &&Notice| matches!(notice, Notice::MuteEnds { .. } | Notice::MuteOver(_));
+    insta::assert_json_snapshot!("mute_facts", notices.iter().filter(muting).take(3).map(told).collect::<Vec<_>>());
 }
 
 #[test]

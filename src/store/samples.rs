@@ -96,6 +96,7 @@ pub(crate) fn incident(number: u64) -> Incident {
         ack: None,
         muted_until: None,
         inhibited_by: None,
+        missed_in: Default::default(),
         distinct: None,
     }
 }

@@ -10,10 +10,15 @@ const KEY: &str = "commandkey";
 
 /// A keeper, a folder with rules that report a GOP at once, and the bot on it.
 async fn house() -> (Keeper, tempfile::TempDir, Bot) {
+    house_with("").await
+}
+
+/// The same with more in the rule.
+async fn house_with(more: &str) -> (Keeper, tempfile::TempDir, Bot) {
     let (keeper, folder) = (Keeper::start().await, tempfile::tempdir().unwrap());
     let rules = format!(
         "version: 1\ntencent: {{ keys: [{KEY}] }}\nchannels: {{ hook: {{ type: webhook, url: \"http://{}/\" }} }}\n\
-         defaults: {{ notify: [hook] }}\nrules:\n  - {{ name: gop, on: push_error, types: [16], severity: critical }}\n\
+         defaults: {{ notify: [hook] }}\nrules:\n  - {{ name: gop, on: push_error, types: [16], severity: critical{more} }}\n\
          mutes:\n  - {{ match: 'path=\"test\"', reason: tests }}\n",
         keeper.address()
     );
@@ -88,6 +93,67 @@ async fn a_stream_is_muted_from_a_terminal_stays_so_over_a_restart_and_is_told_w
     assert_eq!((code, whats), (Some(0), vec!["unmute 1", "unmute 1", "mute cam2 2h encoder swap"]));
     assert!(items.iter().all(|item| item["who"] == "ann" && item["place"] == "api"), "{text}");
     assert_eq!(items[0]["verdict"], "refused");
+    bot.stop();
+}
+
+/// Waits until so many incidents of a stream are over, as far as is committed.
+async fn until_over(bot: &Bot, stream: &str, count: usize) {
+    let page = format!("incidents?state=resolved&stream={stream}");
+    let over = async {
+        while get(bot, &page).await["items"].as_array().unwrap().len() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), over).await.expect("it is over in time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_mute_kept_back_survives_kill_9_and_is_told_once_when_the_mute_is_over() {
+    let (keeper, folder, bot) = house_with(", resolve_after: 1s").await;
+    let mute = json!({ "matchers": "stream=~\"cam[12]\"", "duration": "3h", "reason": "swap", "author": "eve" });
+    assert_eq!(order(&bot, reqwest::Method::POST, "mutes", mute).await.0, 200);
+    report(&bot, "cam1").await;
+    until_over(&bot, "cam1", 1).await;
+    bot.kill();
+
+    let bot = Bot::start(folder.path()).await;
+    report(&bot, "cam2").await;
+    until_over(&bot, "cam2", 1).await;
+    assert_eq!(keeper.messages(0).await.len(), 0, "nothing was told so far");
+    assert_eq!(order(&bot, reqwest::Method::DELETE, "mutes/1?author=eve", Value::Null).await.0, 200);
+    let told = keeper.messages(1).await;
+    let facts = &told[0]["facts"];
+    assert_eq!(
+        (&facts["kind"], &facts["mute"]["id"], &facts["mute"]["lifted"]),
+        (&json!("notice"), &json!(1), &json!(true))
+    );
+    assert_eq!((&facts["mute"]["over"], &facts["mute"]["firing"]), (&json!(2), &json!(0)), "{facts}");
+    let mut named: Vec<&str> =
+        facts["mute"]["worst"].as_array().unwrap().iter().map(|one| one["stream"]["id"].as_str().unwrap()).collect();
+    named.sort_unstable();
+    assert_eq!(named, ["cam1", "cam2"]);
+    let text = told[0]["text"].as_str().unwrap();
+    assert!(text.contains("2 troubles were kept back and are over") && text.contains("eve"), "{text}");
+    // What comes next is news again.
+    report(&bot, "cam1").await;
+    assert_eq!(keeper.messages(2).await[1]["facts"]["stream"]["id"], "cam1");
+    bot.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_what_was_told_before_a_mute_is_told_under_it() {
+    let (keeper, _folder, bot) = house_with(", resolve_after: 2s").await;
+    report(&bot, "cam1").await;
+    let told = keeper.messages(1).await;
+    assert_eq!(told[0]["facts"]["state"], "critical");
+    let mute = json!({ "matchers": "rule!=\"\"", "duration": "1h" });
+    assert_eq!(order(&bot, reqwest::Method::POST, "mutes", mute).await.0, 200);
+    let told = keeper.messages(2).await;
+    assert_eq!((&told[1]["facts"]["state"], &told[1]["facts"]["stream"]["id"]), (&json!("well"), &json!("cam1")));
+    assert_eq!(order(&bot, reqwest::Method::DELETE, "mutes/1", Value::Null).await.0, 200);
+    report(&bot, "cam2").await;
+    let told = keeper.messages(3).await;
+    assert_eq!(told[2]["facts"]["stream"]["id"], "cam2", "nothing was said of the mute: {told:?}");
     bot.stop();
 }
 

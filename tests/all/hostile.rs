@@ -15,7 +15,7 @@ use pushwatch::model::{
 use pushwatch::render::html::{self, Piece};
 use pushwatch::render::limits::Room;
 use pushwatch::render::sample::{self, Sample};
-use pushwatch::render::{DigestView, Gathered, Notice, Rendered, Renderer, View};
+use pushwatch::render::{DigestView, Gathered, Notice, NoticeView, Rendered, Renderer, View};
 use serde_json::json;
 
 /// Of what names are made that want to be more than names.
@@ -168,7 +168,7 @@ fn messages(
         ("note", renderer.note(&view)),
         ("digest", renderer.digest(&digest)),
         ("digest_note", renderer.digest_note(&digest)),
-        ("notice", renderer.notice(channel, &notice, now)),
+        ("notice", renderer.notice(&NoticeView { notice: &notice, channel, catalogue: &catalogue, now })),
     ]
 }
 

@@ -72,7 +72,7 @@ fn colour(sign: Sign) -> Colour {
         Sign::Warning => Colour::Orange,
         Sign::Info => Colour::Blue,
         Sign::Well => Colour::Green,
-        Sign::Ended => Colour::Grey,
+        Sign::Ended | Sign::Muted => Colour::Grey,
     }
 }
 

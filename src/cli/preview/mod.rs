@@ -20,7 +20,7 @@ use super::serve::templates_in;
 use crate::config;
 use crate::model::{Catalogue, Channel, ChannelKind, Language, Notice};
 use crate::render::sample::{self, Sample};
-use crate::render::{DigestView, Gathered, Rendered, Renderer, View};
+use crate::render::{DigestView, Gathered, NoticeView, Rendered, Renderer, View};
 use crate::rules::{RuleSet, trial};
 use page::{Column, Ink};
 
@@ -219,7 +219,7 @@ impl Show {
             Case::Note(sample) => group(sample, Renderer::note),
             Case::Digest(gathered) => renderer.digest(&DigestView { gathered, channel, catalogue, now }),
             Case::DigestNote(gathered) => renderer.digest_note(&DigestView { gathered, channel, catalogue, now }),
-            Case::Notice(notice) => renderer.notice(channel, notice, now),
+            Case::Notice(notice) => renderer.notice(&NoticeView { notice, channel, catalogue, now }),
         }
     }
 }

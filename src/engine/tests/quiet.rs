@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::{Holder, Mute, MuteId, Noun};
 
-fn mute(id: u64, matchers: &str, until: f64) -> Input {
+pub(super) fn mute(id: u64, matchers: &str, until: f64) -> Input {
     Input::Muted(Box::new(Mute {
         id: MuteId(id),
         matchers: matchers.into(),
@@ -15,18 +15,18 @@ fn mute(id: u64, matchers: &str, until: f64) -> Input {
     }))
 }
 
-fn gop(time: f64) -> Event {
+pub(super) fn gop(time: f64) -> Event {
     error("s", time, &[(16, 1)])
 }
 
 /// Reports every 5 s from one second to another.
-fn sick(bench: &mut Bench, from: u32, to: u32) {
+pub(super) fn sick(bench: &mut Bench, from: u32, to: u32) {
     for n in (from..=to).step_by(5) {
         bench.get(f64::from(n), gop(f64::from(n)));
     }
 }
 
-const STREAM: &str = "stream=\"cam1\"";
+pub(super) const STREAM: &str = "stream=\"cam1\"";
 
 #[test]
 fn what_opens_under_a_mute_is_told_when_the_mute_ends_if_it_still_fires() {
@@ -39,7 +39,7 @@ fn what_opens_under_a_mute_is_told_when_the_mute_ends_if_it_still_fires() {
 }
 
 #[test]
-fn what_came_and_went_under_a_mute_is_not_told() {
+fn what_came_and_went_under_a_mute_has_no_message_of_its_own() {
     let mut bench = Bench::rules(vec![rule("gop", &[16])]);
     bench.put(0.0, mute(1, STREAM, 6000.0));
     sick(&mut bench, 10, 60);
@@ -119,7 +119,7 @@ fn site() -> Rule {
     }
 }
 
-fn of(stream: &str, time: f64) -> Event {
+pub(super) fn of(stream: &str, time: f64) -> Event {
     Event { stream: StreamName::new("push.example.com", "live", stream), ..error(stream, time, &[(16, 1)]) }
 }
 
