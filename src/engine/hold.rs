@@ -87,10 +87,7 @@ impl Engine {
         let silent = self.members(id).any(|i| i.is_firing() && is_silent(i));
         match (loud, silent) {
             (Some(first), _) => self.let_go(id, first),
-            (None, true) => {
-                self.free(id);
-                self.hold_silent(id);
-            }
+            (None, true) => self.hold_on(id),
             (None, false) => self.tell_what_was(id, &key),
         }
     }
@@ -122,31 +119,54 @@ impl Engine {
         }
     }
 
-    /// Over before it could be told: after a rate limit one line says what was; what was muted or part of another
-    /// needs none, and what was told is closed.
+    /// Over before it could be told: after a rate limit one line says what was; what was part of another needs none,
+    /// what was muted is told with the mute's end, and what was told is closed.
     fn tell_what_was(&mut self, id: GroupId, key: &Key) {
-        let Some(members) = self.groups.get(&id) else { return };
-        let limited = members.group.held_by == Some(Holder::RateLimit);
-        let last = members.incidents.last().copied();
-        let unaware = if limited { self.unaware(id) } else { Vec::new() };
-        if let (false, Some(last)) = (unaware.is_empty(), last) {
-            if let Err(at) = self.take_token(last) {
-                return self.hold(id, at, Holder::RateLimit);
-            }
-            self.effect(Transition::Released, last, unaware.clone());
-            let severity = self.worst(id);
-            for channel in &unaware {
-                self.post(id, channel, severity, News::Released);
-            }
-            if let Some(members) = self.groups.get_mut(&id) {
-                for told in &mut members.group.told {
-                    // The post has said it; closing must not say it again.
-                    told.over = told.over || unaware.contains(&told.channel);
-                }
-            }
+        let unaware = self.unaware(id);
+        if let Err(at) = self.tell_over(id, &unaware) {
+            return self.hold(id, at, Holder::RateLimit);
         }
         self.free(id);
         self.settle(key, None);
+    }
+
+    /// All that still fires is kept from people. What was over before the rate limit let it be told is told even so.
+    fn hold_on(&mut self, id: GroupId) {
+        let news = |channel: &ChannelName| match self.told(id, channel) {
+            None => true,
+            Some(told) => {
+                let since = |i: &Incident| !is_silent(i) && i.notify.contains(channel) && i.opened_at > told.at;
+                told.over && self.members(id).any(|incident| !incident.is_firing() && since(incident))
+            }
+        };
+        let unaware: Vec<ChannelName> = self.unaware(id).into_iter().filter(|channel| news(channel)).collect();
+        if let Err(at) = self.tell_over(id, &unaware) {
+            return self.hold(id, at, Holder::RateLimit);
+        }
+        self.free(id);
+        self.hold_silent(id);
+    }
+
+    /// Says in one line what was, where people are unaware of it because of the rate limit; or when there is a token.
+    fn tell_over(&mut self, id: GroupId, unaware: &[ChannelName]) -> Result<(), Timestamp> {
+        let limited = self.groups.get(&id).is_some_and(|members| members.group.held_by == Some(Holder::RateLimit));
+        let over = || self.members(id).filter(|incident| !incident.is_firing() && !is_silent(incident));
+        let (last, severity) = (over().last().map(|incident| incident.id), over().map(|i| i.severity).max());
+        let (true, false, Some(last), Some(severity)) = (limited, unaware.is_empty(), last, severity) else {
+            return Ok(());
+        };
+        self.take_token(last)?;
+        self.effect(Transition::Released, last, unaware.to_vec());
+        for channel in unaware {
+            self.post(id, channel, severity, News::Released);
+        }
+        if let Some(members) = self.groups.get_mut(&id) {
+            for told in &mut members.group.told {
+                // The post has said it; closing must not say it again.
+                told.over = told.over || unaware.contains(&told.channel);
+            }
+        }
+        Ok(())
     }
 
     /// Nothing holds a group any more.
@@ -158,11 +178,11 @@ impl Engine {
         self.dirty_groups.insert(id);
     }
 
-    /// Channels that should have heard of a group that is over by now and can't be told by an edit.
+    /// Channels that should have heard of what is over of a group by now and can't be told by an edit.
     fn unaware(&self, id: GroupId) -> Vec<ChannelName> {
         let mut channels: Vec<ChannelName> = self
             .members(id)
-            .filter(|incident| !is_silent(incident))
+            .filter(|incident| !incident.is_firing() && !is_silent(incident))
             .flat_map(|incident| incident.notify.iter().cloned())
             .filter(|channel| self.told(id, channel).is_none() || !self.can_edit(channel))
             .collect();

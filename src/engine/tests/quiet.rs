@@ -108,6 +108,22 @@ fn an_acknowledgement_stops_repeats_until_it_grows_worse() {
     assert_eq!(bench.engine.incidents[&incident].ack, None, "rising clears it");
 }
 
+#[test]
+fn what_the_rate_limit_held_back_until_it_was_over_is_told_although_another_trouble_of_its_message_is_muted() {
+    let limit = RateLimit { burst: NonZeroU32::new(1).unwrap(), every: secs(240) };
+    let rules = rule_set(vec![rule("gop", &[16]), rule("fps", &[15])]);
+    let mut bench = Bench::new(RuleSet { rate_limit: Some(limit), ..rules });
+    bench.get(0.0, gop(0.0)).get(100.0, error("s", 100.0, &[(15, 1)]));
+    bench.put(110.0, mute(1, "rule=\"gop\"", 1000.0));
+    assert_eq!(bench.told("robot"), [(0.0, Reason::Post), (90.0, Reason::Post)], "no token for the second");
+    sick(&mut bench, 120, 600);
+    assert_eq!(bench.told("robot"), [(240.0, Reason::Post)], "it was over at 190 s");
+    bench.until(2000.0);
+    assert_eq!(bench.told("robot"), [], "and the other's end is told with the mute's");
+    let over = |told: &(f64, String, Notice)| matches!(&told.2, Notice::MuteOver(missed) if missed.over == 1);
+    assert!(bench.notices().iter().all(over));
+}
+
 fn site() -> Rule {
     Rule {
         per: Scope::Domain,
