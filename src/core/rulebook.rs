@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 use crate::rules::RuleSet;
 
 /// Compiled sets kept besides the one in force: a reload needs the one before, a start perhaps one more.
@@ -16,6 +18,7 @@ type Compile = Box<dyn Fn(&str) -> Option<RuleSet> + Send + Sync>;
 pub struct Rulebook {
     sets: Mutex<Sets>,
     compile: Compile,
+    changes: watch::Sender<()>,
 }
 
 struct Sets {
@@ -33,7 +36,7 @@ impl Rulebook {
         compile: impl Fn(&str) -> Option<RuleSet> + Send + Sync + 'static,
     ) -> Rulebook {
         let sets = Sets { current, earlier: VecDeque::new(), texts: texts.into_iter().collect() };
-        Rulebook { sets: Mutex::new(sets), compile: Box::new(compile) }
+        Rulebook { sets: Mutex::new(sets), compile: Box::new(compile), changes: watch::Sender::new(()) }
     }
 
     /// Only this set, for ever.
@@ -53,6 +56,14 @@ impl Rulebook {
         let mut sets = self.lock();
         let before = std::mem::replace(&mut sets.current, rules);
         sets.keep(before);
+        drop(sets);
+        self.changes.send_replace(());
+    }
+
+    /// Changes whenever another set is put in the place of the one in force.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// The set of a hash. One that nobody knows any more, or whose text no longer makes rules, is taken for the one in
@@ -141,8 +152,12 @@ mod tests {
     fn a_replaced_set_of_the_same_hash_is_another_one() {
         let (one, other) = (set(&text("a")), set(&text("a")));
         let book = Rulebook::of_one(Arc::clone(&one));
+        let mut changes = book.changes();
         book.put(Arc::clone(&other));
         assert!(Arc::ptr_eq(&book.of(&one.hash), &other));
+        assert!(changes.has_changed().unwrap() && Arc::ptr_eq(&book.current(), &other));
+        changes.mark_unchanged();
+        assert!(!changes.has_changed().unwrap());
     }
 
     #[test]
