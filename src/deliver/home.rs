@@ -58,8 +58,16 @@ impl Home {
     pub(crate) async fn move_to(&mut self, chat: i64, store: &dyn Store) -> Result<(), StoreError> {
         self.moves += 1;
         match self.chat.replace(chat) {
-            Some(old) => store.table(CHATS).put(&old.to_string(), &chat.to_string()).await,
+            Some(old) => note(store, old, chat).await,
             None => Ok(()),
         }
     }
+}
+
+/// Keeps that a chat has another id now.
+///
+/// # Errors
+/// What the store says.
+pub(crate) async fn note(store: &dyn Store, old: i64, new: i64) -> Result<(), StoreError> {
+    store.table(CHATS).put(&old.to_string(), &new.to_string()).await
 }

@@ -52,6 +52,9 @@ mod budget;
 mod lanes;
 pub use budget::Budgets;
 
+mod answers;
+pub use answers::Answers;
+
 mod verdict;
 pub use verdict::Verdict;
 

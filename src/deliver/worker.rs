@@ -36,7 +36,7 @@ mod folding;
 use aside::Aside;
 
 /// Table of the chats' own "not before": budget to milliseconds.
-const HOLDS: &str = "budget_holds";
+pub(super) const HOLDS: &str = "budget_holds";
 
 /// Rows held in memory; the rest waits in the store.
 const MOST_WAITING: usize = 250_000;
