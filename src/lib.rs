@@ -30,7 +30,7 @@
 //! | `deliver` | `model`, `render`, `store`, `clock`, `metrics` |
 //! | `listen` | `metrics` |
 //! | `command` | `model`, `rules`, `core`'s handle, `clock`, what `store` lists, how `render` cleans text and words figures |
-//! | `chat` | `model`, `core`'s handle, `command`, `listen`, `render`'s buttons, `clock`, `metrics` |
+//! | `chat` | `model`, `core`'s handle, `command`, `listen`, `render`'s buttons, `clock`, `metrics`, `store`'s small maps |
 //! | `ingest`, `admin` | `model`, `core`'s handle, `listen`, `clock`, `metrics` (`ingest` also what `store` answers) |
 //! | `config` | `model`; the only reader of the environment |
 //! | `app` | all but `cli` |

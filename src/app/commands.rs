@@ -165,7 +165,9 @@ fn answered(reply: &Reply) -> Answered {
             }
             Refusal::NotAllowed(_) | Refusal::OldButton => (403, json!({})),
             Refusal::TooFast => (429, json!({})),
-            Refusal::NotFromHere(_) | Refusal::Over(_) | Refusal::NotYet(_) | Refusal::TooMany => (409, json!({})),
+            Refusal::NotFromHere(_) | Refusal::Over(_) | Refusal::NotYet(_) | Refusal::TooMany | Refusal::Stale(_) => {
+                (409, json!({}))
+            }
         },
         Reply::Mutes { .. } | Reply::Incidents { .. } | Reply::Status(_) | Reply::Rules(_) | Reply::Help(_) => {
             (200, json!({}))

@@ -226,10 +226,11 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     let handle = core.handle();
     let answering = chats::desk(&rooms, handle.clone(), &store);
     commands.begin(Arc::clone(&answering), Arc::clone(&store) as _, Arc::clone(&clock));
-    let chat = chats::doors(&rooms, answering);
+    let budgets = Arc::new(Budgets::new());
+    let chat = chats::doors(&rooms, answering, Arc::clone(&budgets));
     ready.on(Part::Store);
     let first = Lineup::new(&rules, Arc::clone(&in_force.renderer));
-    let lineups = app.start_channels(&rooms, first, core.caught_up(), (workers, Arc::clone(&parking)));
+    let lineups = app.start_channels(&rooms, first, core.caught_up(), (workers, Arc::clone(&parking), budgets));
     let (caught_up, warnings, came_in_force) = (core.caught_up(), core.warnings(), core.in_force());
     let stage = app.stage();
     let stop = stage.0.clone();
@@ -244,6 +245,13 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
         let parked = lights::show_parked(Arc::clone(&lights), parking.watch());
         let shown = futures_util::future::join(lights::light_up(lights, caught_up, warnings), parked);
         stop.run_until_cancelled(shown).await;
+        Ok(())
+    });
+
+    let stage = app.stage();
+    let (stop, listening) = (stage.0.clone(), Arc::clone(&chat));
+    stage.1.spawn(async move {
+        listening.listen(stop).await;
         Ok(())
     });
 
@@ -328,14 +336,14 @@ impl App {
         rooms: &Rooms,
         first: Lineup,
         caught_up: watch::Receiver<bool>,
-        (workers, parking): (Workers, Arc<Parking>),
+        (workers, parking, budgets): (Workers, Arc<Parking>, Arc<Budgets>),
     ) -> mpsc::Sender<Change> {
         let channels = Channels {
             rooms: rooms.clone(),
             reader: Arc::clone(&self.store) as _,
             http: deliver::http_client(),
             console: Console::stdout(),
-            budgets: Arc::new(Budgets::new()),
+            budgets,
             wecom_tokens: Arc::new(Tokens::new()),
             parking,
             workers,

@@ -10,12 +10,16 @@ pub use door::endpoint;
 mod flood;
 
 mod slack;
+
 mod telegram;
+pub use telegram::{Delivery, Telegram};
+
 mod wecom;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -39,6 +43,7 @@ pub struct Chat {
     http: reqwest::Client,
     flood: Flood,
     slack: slack::Seen,
+    telegram: Telegram,
     /// What is still to be done for calls that have their answer.
     later: TaskTracker,
 }
@@ -57,6 +62,13 @@ pub(crate) struct Author {
 pub(crate) enum Asked<'a> {
     /// A command as it was typed, without what the platform puts before it.
     Line(&'a str),
+    /// A command that was typed too long ago to be followed.
+    Late {
+        /// As it was typed.
+        line: &'a str,
+        /// How long ago.
+        age: Duration,
+    },
     /// A click.
     Press(Press),
 }
@@ -91,6 +103,7 @@ impl Chat {
         rules: Arc<Rulebook>,
         (clock, metrics): (Arc<Clock>, Arc<Metrics>),
         http: reqwest::Client,
+        telegram: Telegram,
     ) -> Chat {
         Chat {
             desk,
@@ -100,8 +113,14 @@ impl Chat {
             http,
             flood: Flood::new(),
             slack: slack::Seen::default(),
+            telegram,
             later: TaskTracker::new(),
         }
+    }
+
+    /// Asks those chats that are to be asked for what people type and click, until `stop`.
+    pub async fn listen(self: Arc<Self>, stop: CancellationToken) {
+        telegram::listen(self, stop).await;
     }
 
     /// What is answered in a channel; `None` is silence. `prefix` is what stands before commands there.
@@ -121,7 +140,7 @@ impl Chat {
             care: Care::AskBack,
         };
         let typed = match asked {
-            Asked::Line(line) => line.to_owned(),
+            Asked::Line(line) | Asked::Late { line, .. } => line.to_owned(),
             Asked::Press(press) => format!("button {press}"),
         };
         let may = channel.allow.holds(&author.id);
@@ -138,6 +157,7 @@ impl Chat {
             (Pace::Warn, true, _) => self.desk.refuse(&caller, Refusal::TooFast, &typed).await,
             (_, false, _) => self.desk.refuse(&caller, Refusal::NotAllowed(author.id.clone()), &typed).await,
             (Pace::Go, true, Asked::Line(line)) => self.desk.follow(&caller, line).await,
+            (Pace::Go, true, Asked::Late { age, .. }) => self.desk.refuse(&caller, Refusal::Stale(age), &typed).await,
             (Pace::Go, true, Asked::Press(press)) => self.desk.press(&caller, press).await,
         };
         self.count(channel.kind(), outcome(&reply));
@@ -152,6 +172,7 @@ impl Chat {
 
     /// Waits for the answers that are under way, once no more calls come in; not for long.
     pub async fn finish(&self) {
+        self.telegram.stop_waiting();
         self.later.close();
         if tokio::time::timeout(LAST_ANSWERS, self.later.wait()).await.is_err() {
             tracing::warn!(left = self.later.len(), "some answers to commands did not go out in time");

@@ -55,7 +55,8 @@ impl House {
             Arc::clone(&clock),
         );
         let desk = Arc::new(desk);
-        let chat = Chat::new(desk, rules, (clock, metrics), crate::deliver::http_client());
+        let telegram = telegram::unlimited(&*store, &clock);
+        let chat = Chat::new(desk, rules, (clock, metrics), crate::deliver::http_client(), telegram);
         House { chat, store, stop, _folder: folder }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Verb, Voice};
+use crate::model::Language;
 
 /// What help says of a command.
 pub(super) struct Help {
@@ -100,6 +101,23 @@ fn written(verb: Verb, operands: &str, voice: &Voice) -> String {
     format!("{}{} {operands}", voice.prefix, verb.as_str()).trim_end().to_owned()
 }
 
+/// All commands for a chat's own menu: the word, and in a line how it goes on and what it does.
+#[must_use]
+pub fn menu(language: Language) -> Vec<(&'static str, String)> {
+    let line = |verb: Verb| {
+        let help = of(verb);
+        let says = match language {
+            Language::En => help.says.0,
+            Language::Zh => help.says.1,
+        };
+        match help.operands {
+            "" => says.to_owned(),
+            operands => format!("{operands} — {says}"),
+        }
+    };
+    Verb::ALL.map(|verb| (verb.as_str(), line(verb))).into()
+}
+
 /// What `help COMMAND` answers, or `help`: every line by itself.
 #[must_use]
 pub fn text(verb: Option<Verb>, voice: &Voice) -> String {
@@ -113,8 +131,8 @@ pub fn text(verb: Option<Verb>, voice: &Voice) -> String {
             }
             let more = format!("{}help mute", voice.prefix);
             let _ = match voice.language {
-                crate::model::Language::En => write!(text, "More about one of them: {more}"),
-                crate::model::Language::Zh => write!(text, "查看某个命令的详细说明：{more}"),
+                Language::En => write!(text, "More about one of them: {more}"),
+                Language::Zh => write!(text, "查看某个命令的详细说明：{more}"),
             };
         }
         Some(verb) => {

@@ -150,6 +150,8 @@ pub enum Refusal {
     NotAllowed(Box<str>),
     /// The author gives too many commands at once.
     TooFast,
+    /// It was said so long ago, and has come only now.
+    Stale(Duration),
     /// The button belongs to a message that is no longer known here.
     OldButton,
 }

@@ -344,6 +344,16 @@ impl Speaker<'_> {
                 "That is too many commands at once. Nothing was changed; wait a few seconds.".to_owned(),
                 "命令过于频繁，未做任何更改，请稍候几秒。".to_owned(),
             ),
+            Refusal::Stale(age) => {
+                let age = duration(*age, self.voice.language);
+                self.pick(
+                    format!(
+                        "This was sent {age} ago and has come only now, so it was not followed, nor was anything else \
+                         from then. Send it again if it is still meant."
+                    ),
+                    format!("这条命令于 {age} 前发出，现在才收到，因此没有执行，同期的其他命令也没有。如仍需要，请重新发送。"),
+                )
+            }
             Refusal::OldButton => self.pick(
                 "This button is too old, or about something that is not told here.".to_owned(),
                 "该按钮已失效，或所涉内容不在此处通知。".to_owned(),

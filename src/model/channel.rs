@@ -132,10 +132,10 @@ pub struct TelegramWebhook {
 /// Who may give commands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Allow {
-    /// Nobody.
+    /// Nobody, and nothing says that there ever will be anybody.
     #[default]
     Nobody,
-    /// Those with one of these ids, as the platform writes them.
+    /// Those with one of these ids, as the platform writes them; perhaps none yet.
     These(BTreeSet<Box<str>>),
     /// Whoever is in the chat.
     Everyone,
@@ -148,6 +148,16 @@ impl Allow {
         match self {
             Allow::Nobody => false,
             Allow::These(ids) => ids.contains(id),
+            Allow::Everyone => true,
+        }
+    }
+
+    /// Whether there is anybody who may.
+    #[must_use]
+    pub fn names_anybody(&self) -> bool {
+        match self {
+            Allow::Nobody => false,
+            Allow::These(ids) => !ids.is_empty(),
             Allow::Everyone => true,
         }
     }
@@ -291,7 +301,7 @@ impl Channel {
     /// Whether messages about incidents carry buttons: somebody may click them, and it can be heard.
     #[must_use]
     pub fn has_buttons(&self) -> bool {
-        self.can_hear() && self.allow != Allow::Nobody
+        self.can_hear() && self.allow.names_anybody()
     }
 
     /// Whether a message can be changed after it was posted. Where it can't, news is posted anew, sparingly.

@@ -27,7 +27,10 @@ const TABLE: [(&str, &[&str]); 19] = [
             "render::{clean, words}",
         ],
     ),
-    ("chat", &["model", "core", "command", "listen", "render", "clock", "metrics"]),
+    (
+        "chat",
+        &["model", "core", "command", "listen", "render", "clock", "metrics", "store::{Store, StoreError, Table}"],
+    ),
     ("listen", &["metrics"]),
     ("ingest", &["model", "core", "listen", "clock", "metrics", "store::{Appended, StoreError}"]),
     ("admin", &["model", "core", "listen", "clock", "metrics"]),

@@ -85,6 +85,7 @@ fn every_answer_in_both_languages() {
         Reply::Refused(Refusal::NothingAsked(3)),
         Reply::Refused(Refusal::TooMany),
         Reply::Refused(Refusal::TooLong),
+        Reply::Refused(Refusal::Stale(Duration::from_secs(2520))),
     ];
     let mut shown = String::new();
     for reply in &replies {

@@ -71,7 +71,8 @@ impl House {
         let kept = (&*store as &dyn Store, Arc::clone(&store) as _, Arc::clone(&store) as _);
         let desk = Arc::new(Desk::new(handle.clone(), kept, Arc::clone(&rules), Arc::clone(&clock)));
         let shared = (Arc::clone(&clock), Arc::clone(&metrics));
-        let chat = Arc::new(Chat::new(desk, rules, shared, crate::deliver::http_client()));
+        let telegram = crate::chat::telegram::unlimited(&*store, &clock);
+        let chat = Arc::new(Chat::new(desk, rules, shared, crate::deliver::http_client(), telegram));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let door = Arc::new(endpoint(Arc::clone(&chat)));

@@ -53,7 +53,6 @@ pub(super) fn allow(fields: &Fields<'_>, target: Option<&Target>, out: &mut Mist
             out.add(at, "`everyone` stands alone: it is all the others too");
             None
         }
-        (None, 0) => Some(Allow::Nobody),
         (None, many) if many > MOST_ALLOWED => {
             out.add(&node.span, format!("`allow` lists more than {MOST_ALLOWED} user ids"));
             None
