@@ -84,7 +84,7 @@ pub(super) fn webhook(url: &str, secret: &SecretString) -> Value {
 fn entities(text: &str) -> Vec<Value> {
     let mut spans = spans(text);
     if spans.len() > MARKS {
-        spans = Vec::from([0..text.len()]);
+        spans = std::iter::once(0..text.len()).collect();
     }
     let (mut at, mut seen) = (0, 0);
     spans
