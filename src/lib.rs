@@ -30,7 +30,7 @@
 //! | `deliver` | `model`, `render`, `store`, `clock`, `metrics` |
 //! | `listen` | `metrics` |
 //! | `command` | `model`, `rules`, `core`'s handle, `clock`, what `store` lists, how `render` cleans text and words figures |
-//! | `chat` | `model`, `core`'s handle, `command`, `listen`, `render`'s buttons, `clock`, `metrics`, `store`'s small maps |
+//! | `chat` | `model`, `rules`, `core`'s handle, `command`, `listen`, what `render` makes of answers, `clock`, `metrics`, `store`'s small maps |
 //! | `ingest`, `admin` | `model`, `core`'s handle, `listen`, `clock`, `metrics` (`ingest` also what `store` answers) |
 //! | `config` | `model`; the only reader of the environment |
 //! | `app` | all but `cli` |
@@ -54,7 +54,6 @@ pub mod deliver;
 
 pub mod command;
 
-#[expect(dead_code, reason = "the doors come one by one")]
 pub mod chat;
 
 pub mod admin;

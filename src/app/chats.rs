@@ -6,12 +6,19 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use poem::{Endpoint, Request, Response};
 
-use crate::chat::{self, Chat, Telegram};
+use crate::chat::{self, Chat, Courier, Telegram, Wecom};
+use crate::clock::Clock;
 use crate::command::Desk;
 use crate::core::{Handle, Rooms};
-use crate::deliver::{self, Answers, Budgets};
+use crate::deliver::{self, Answers, Budgets, Tokens};
 use crate::model::{Channel, Timestamp};
 use crate::store::sqlite::Sqlite;
+
+/// How long an answer may wait for the channel's budget: later nobody looks for it any more.
+const WORTH: Duration = Duration::from_secs(30);
+
+/// Shortest wait for a budget.
+const LEAST_WAIT: Duration = Duration::from_millis(50);
 
 /// The one executor of commands.
 pub(super) fn desk(rooms: &Rooms, handle: Handle, store: &Arc<Sqlite>) -> Arc<Desk> {
@@ -19,12 +26,16 @@ pub(super) fn desk(rooms: &Rooms, handle: Handle, store: &Arc<Sqlite>) -> Arc<De
     Arc::new(Desk::new(handle, kept, Arc::clone(&rooms.rules), Arc::clone(&rooms.clock)))
 }
 
-/// What people type and click in chats comes in here.
-pub(super) fn doors(rooms: &Rooms, desk: Arc<Desk>, budgets: Arc<Budgets>) -> Arc<Chat> {
+/// What people type and click in chats comes in here. WeCom's apps have one access token each, also for answers.
+pub(super) fn doors(rooms: &Rooms, desk: Arc<Desk>, (budgets, tokens): (Arc<Budgets>, Arc<Tokens>)) -> Arc<Chat> {
     let shared = (Arc::clone(&rooms.clock), Arc::clone(&rooms.metrics));
-    let delivery = Shared(Answers::new(Arc::clone(&rooms.store), budgets, Arc::clone(&rooms.clock)));
+    let http = deliver::http_client();
+    let answers = || Answers::new(Arc::clone(&rooms.store), Arc::clone(&budgets), Arc::clone(&rooms.clock));
+    let delivery = Shared(answers());
     let telegram = Telegram::new(rooms.store.as_ref(), Arc::new(delivery), rooms.clock.steady());
-    Arc::new(Chat::new(desk, Arc::clone(&rooms.rules), shared, deliver::http_client(), telegram))
+    let runner = Runner { answers: answers(), http: http.clone(), clock: Arc::clone(&rooms.clock), tokens };
+    let wecom = Wecom::new(rooms.store.as_ref(), Arc::new(runner));
+    Arc::new(Chat::new(desk, Arc::clone(&rooms.rules), shared, http, telegram, wecom))
 }
 
 /// What answers share with delivery.
@@ -45,6 +56,33 @@ impl chat::Delivery for Shared {
 
     fn moved<'a>(&'a self, channel: &'a Channel, from: i64, to: i64) -> BoxFuture<'a, ()> {
         Box::pin(self.0.moved(channel, from, to))
+    }
+}
+
+/// Carries answers to members of a company on WeCom.
+struct Runner {
+    answers: Answers,
+    http: reqwest::Client,
+    clock: Arc<Clock>,
+    tokens: Arc<Tokens>,
+}
+
+impl Courier for Runner {
+    fn write<'a>(&'a self, channel: &'a Channel, to: &'a str, text: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            let worth = self.clock.steady() + WORTH;
+            while let Err(until) = self.answers.spend(channel) {
+                if until > worth {
+                    return Err("the channel has more to say than WeCom takes in a minute".to_owned());
+                }
+                tokio::time::sleep(until.since(self.clock.steady()).max(LEAST_WAIT)).await;
+            }
+            let means = (&*self.clock, &*self.tokens);
+            match deliver::answer_member(channel, (to, text), &self.http, means).await.why() {
+                None => Ok(()),
+                Some(why) => Err(why),
+            }
+        })
     }
 }
 

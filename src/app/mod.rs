@@ -226,11 +226,12 @@ pub async fn start(settings: Settings) -> Result<App, AppError> {
     let handle = core.handle();
     let answering = chats::desk(&rooms, handle.clone(), &store);
     commands.begin(Arc::clone(&answering), Arc::clone(&store) as _, Arc::clone(&clock));
-    let budgets = Arc::new(Budgets::new());
-    let chat = chats::doors(&rooms, answering, Arc::clone(&budgets));
+    let (budgets, tokens) = (Arc::new(Budgets::new()), Arc::new(Tokens::new()));
+    let chat = chats::doors(&rooms, answering, (Arc::clone(&budgets), Arc::clone(&tokens)));
     ready.on(Part::Store);
     let first = Lineup::new(&rules, Arc::clone(&in_force.renderer));
-    let lineups = app.start_channels(&rooms, first, core.caught_up(), (workers, Arc::clone(&parking), budgets));
+    let shared = (workers, Arc::clone(&parking), budgets, tokens);
+    let lineups = app.start_channels(&rooms, first, core.caught_up(), shared);
     let (caught_up, warnings, came_in_force) = (core.caught_up(), core.warnings(), core.in_force());
     let stage = app.stage();
     let stop = stage.0.clone();
@@ -336,7 +337,7 @@ impl App {
         rooms: &Rooms,
         first: Lineup,
         caught_up: watch::Receiver<bool>,
-        (workers, parking, budgets): (Workers, Arc<Parking>, Arc<Budgets>),
+        (workers, parking, budgets, wecom_tokens): (Workers, Arc<Parking>, Arc<Budgets>, Arc<Tokens>),
     ) -> mpsc::Sender<Change> {
         let channels = Channels {
             rooms: rooms.clone(),
@@ -344,7 +345,7 @@ impl App {
             http: deliver::http_client(),
             console: Console::stdout(),
             budgets,
-            wecom_tokens: Arc::new(Tokens::new()),
+            wecom_tokens,
             parking,
             workers,
             caught_up,

@@ -15,6 +15,7 @@ mod telegram;
 pub use telegram::{Delivery, Telegram};
 
 mod wecom;
+pub use wecom::{Courier, Wecom};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,7 @@ pub struct Chat {
     flood: Flood,
     slack: slack::Seen,
     telegram: Telegram,
+    wecom: Wecom,
     /// What is still to be done for calls that have their answer.
     later: TaskTracker,
 }
@@ -104,6 +106,7 @@ impl Chat {
         (clock, metrics): (Arc<Clock>, Arc<Metrics>),
         http: reqwest::Client,
         telegram: Telegram,
+        wecom: Wecom,
     ) -> Chat {
         Chat {
             desk,
@@ -114,6 +117,7 @@ impl Chat {
             flood: Flood::new(),
             slack: slack::Seen::default(),
             telegram,
+            wecom,
             later: TaskTracker::new(),
         }
     }

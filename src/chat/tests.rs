@@ -56,7 +56,8 @@ impl House {
         );
         let desk = Arc::new(desk);
         let telegram = telegram::unlimited(&*store, &clock);
-        let chat = Chat::new(desk, rules, (clock, metrics), crate::deliver::http_client(), telegram);
+        let wecom = wecom::tests::silent(&*store);
+        let chat = Chat::new(desk, rules, (clock, metrics), crate::deliver::http_client(), telegram, wecom);
         House { chat, store, stop, _folder: folder }
     }
 

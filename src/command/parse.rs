@@ -21,7 +21,8 @@
 //!
 //! Each command has other words too, also Chinese ones (静音 mute, 取消静音 unmute, 状态 status, 帮助 help, …), behind
 //! which no blank is needed. Case does not matter in commands and lengths. Full-width signs, letters and digits and
-//! curly quotes, as phones write them, are the plain ones, but for those in quotes and in a reason.
+//! curly quotes, as phones write them, are the plain ones, but for those in quotes and in a reason. A colon may follow the
+//! command's word. Zero-width spaces outside quotes are nothing: chats' messages have them in names, which people copy.
 
 use std::time::Duration;
 
@@ -111,13 +112,14 @@ fn verb(line: &mut Line<'_>) -> Result<Option<Verb>, Mistake> {
         return Ok(None);
     }
     let plain = fold(word);
-    if let Some(verb) = Verb::of(&plain) {
+    if let Some(verb) = Verb::of(plain.strip_suffix(':').unwrap_or(&plain)) {
         line.go_on(rest);
         return Ok(Some(verb));
     }
     match Verb::at_start(line.rest()) {
         Some((verb, rest)) => {
             line.go_on(rest);
+            line.take(":");
             Ok(Some(verb))
         }
         None => Err(unknown(plain)),
@@ -187,5 +189,5 @@ pub fn reason(text: &str) -> String {
 }
 
 fn fold(word: &str) -> String {
-    word.chars().map(super::word::fold).collect()
+    super::word::plain(word)
 }

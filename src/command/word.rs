@@ -17,6 +17,9 @@ pub(super) enum Written {
     Plain(String),
 }
 
+/// Nothing to be seen: by it the messages in chats keep names from becoming links.
+const APART: char = '\u{200b}';
+
 /// The plain sign for a full-width or curly one.
 pub(super) fn fold(c: char) -> char {
     match c {
@@ -29,6 +32,11 @@ pub(super) fn fold(c: char) -> char {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
         c => c,
     }
+}
+
+/// A word in plain signs, without what only keeps them apart.
+pub(super) fn plain(word: &str) -> String {
+    word.chars().filter(|c| *c != APART).map(fold).collect()
 }
 
 /// Whether a quote that was opened is closed by this: a straight one, and a curly or cornered one that was opened as such.
@@ -79,7 +87,7 @@ impl<'t> Line<'t> {
     pub(super) fn word(&mut self) -> Option<String> {
         let (word, rest) = self.peek();
         self.go_on(rest);
-        (!word.is_empty()).then(|| word.chars().map(fold).collect())
+        (!word.is_empty()).then(|| plain(word))
     }
 
     /// Takes the next target; `None` at the end.
@@ -138,6 +146,7 @@ fn scan(text: &str, in_braces: bool) -> (String, &str) {
         }
         let plain = fold(c);
         match plain {
+            APART => continue,
             '"' => opened = Some(c),
             '}' if in_braces => {
                 out.push('}');

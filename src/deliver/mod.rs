@@ -60,6 +60,7 @@ pub use verdict::Verdict;
 
 mod call;
 mod platform;
+pub use platform::answer_member;
 mod wire;
 
 mod console;

@@ -48,6 +48,27 @@ pub(crate) async fn make(channel: &Channel, call: &Call, means: Means<'_>) -> Ve
     verdict.clean(&secrets(&channel.target))
 }
 
+/// Answers one member of a company by the app of a WeCom channel: what went wrong, where something did. Made once, and
+/// never again: nobody waits long for an answer.
+pub async fn answer_member(
+    channel: &Channel,
+    (member, text): (&str, &str),
+    http: &reqwest::Client,
+    (clock, tokens): (&Clock, &Tokens),
+) -> Verdict {
+    let verdict = match &channel.target {
+        Target::Wecom { door: WecomDoor::App(app), api_url } => {
+            wecom_app::answer(wecom_app::Line { http, api_url, clock, tokens }, app, member, text).await
+        }
+        Target::Wecom { door: WecomDoor::Robot { .. }, .. }
+        | Target::Slack { .. }
+        | Target::Telegram { .. }
+        | Target::Webhook { .. }
+        | Target::Console => Verdict::PermanentTarget { why: "only a WeCom app writes to members of a company".into() },
+    };
+    verdict.clean(&secrets(&channel.target))
+}
+
 fn secrets(target: &Target) -> Vec<&str> {
     match target {
         Target::Slack { door, inbound, .. } => {

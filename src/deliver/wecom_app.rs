@@ -52,34 +52,59 @@ impl Line<'_> {
 
 /// Tells the app's receivers. An app can neither edit nor answer.
 pub(crate) async fn tell(line: Line<'_>, channel: &ChannelName, app: &WecomApp, call: &Call) -> Verdict {
+    match post(line, app, &payload(app, &call.words)).await {
+        Ok(reply) => judge(line, channel, app, &reply),
+        Err(verdict) => verdict,
+    }
+}
+
+/// Tells one member of the company something in plain text, whoever the channel's receivers are.
+pub(crate) async fn answer(line: Line<'_>, app: &WecomApp, member: &str, text: &str) -> Verdict {
+    let content = json!({ "content": wecom::plain(text) });
+    let body = json!({ "msgtype": "text", "text": content, "agentid": app.agent_id, "touser": member });
+    let reply = match post(line, app, &body).await {
+        Ok(reply) => reply,
+        Err(verdict) => return verdict,
+    };
+    let left_out = LeftOut::of(&reply.object().unwrap_or_default());
+    match errcode(&reply).map(wecom::judge_code) {
+        None => reply.judge_status(),
+        Some(Verdict::Sent { .. }) if !left_out.users.is_empty() => {
+            Verdict::PermanentTarget { why: "WeCom does not know this member, or may not write to them".into() }
+        }
+        Some(verdict) => verdict,
+    }
+}
+
+/// Sends a message within the time for a call: what WeCom says to it, or a verdict where it says nothing.
+async fn post(line: Line<'_>, app: &WecomApp, body: &Value) -> Result<Reply, Verdict> {
     let mut under_way = false;
-    match tokio::time::timeout(WHOLE, tell_once(line, app, call, &mut under_way)).await {
-        Ok(Ok(reply)) => judge(line, channel, app, &reply),
-        Ok(Err(verdict)) => verdict,
+    match tokio::time::timeout(WHOLE, post_once(line, app, body, &mut under_way)).await {
+        Ok(answer) => answer,
         Err(_) => {
             let why = format!("no answer in {} s", WHOLE.as_secs());
-            if under_way { Verdict::Unknown { why } } else { Verdict::Retry { why } }
+            Err(if under_way { Verdict::Unknown { why } } else { Verdict::Retry { why } })
         }
     }
 }
 
 /// Sends the message, and once more with a new token if WeCom does not like the one that was kept.
-async fn tell_once(line: Line<'_>, app: &WecomApp, call: &Call, under_way: &mut bool) -> Result<Reply, Verdict> {
+async fn post_once(line: Line<'_>, app: &WecomApp, body: &Value, under_way: &mut bool) -> Result<Reply, Verdict> {
     let token = line.tokens.get(line, app, None).await?;
     *under_way = true;
-    let reply = send(line, app, call, &token).await?;
+    let reply = send(line, body, &token).await?;
     if !errcode(&reply).is_some_and(|code| STALE.contains(&code)) {
         return Ok(reply);
     }
     *under_way = false;
     let token = line.tokens.get(line, app, Some(&token)).await?;
     *under_way = true;
-    send(line, app, call, &token).await
+    send(line, body, &token).await
 }
 
-async fn send(line: Line<'_>, app: &WecomApp, call: &Call, token: &SecretString) -> Result<Reply, Verdict> {
+async fn send(line: Line<'_>, body: &Value, token: &SecretString) -> Result<Reply, Verdict> {
     let address = line.address("message/send", &[("access_token", token.expose_secret())])?;
-    wire::send(line.http.post(address).json(&payload(app, &call.words))).await
+    wire::send(line.http.post(address).json(body)).await
 }
 
 /// Fetches a token: the answer, or a verdict on a message that was not sent. WeCom's last word is passed on: whoever

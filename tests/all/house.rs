@@ -29,7 +29,17 @@ const TABLE: [(&str, &[&str]); 19] = [
     ),
     (
         "chat",
-        &["model", "core", "command", "listen", "render", "clock", "metrics", "store::{Store, StoreError, Table}"],
+        &[
+            "model",
+            "rules",
+            "core",
+            "command",
+            "listen",
+            "render",
+            "clock",
+            "metrics",
+            "store::{Store, StoreError, Table}",
+        ],
     ),
     ("listen", &["metrics"]),
     ("ingest", &["model", "core", "listen", "clock", "metrics", "store::{Appended, StoreError}"]),

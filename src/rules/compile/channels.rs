@@ -193,7 +193,11 @@ fn body_template(node: &Node, out: &mut Mistakes) -> Option<BodyTemplate> {
         Err(BadBody { at, why }) => {
             let hint = "JSON such as { \"text\": \"{{text}}\" }; without it, the body is pushwatch's own";
             let why = if scalar.is_resolved() { "is no JSON, or asks for what there is not" } else { &why };
-            out.add_hinted(&reading::place(scalar, at..at + 1), format!("`template` {why}"), hint);
+            out.add_hinted(
+                &reading::place(scalar, at..scalar.text.ceil_char_boundary(at + 1)),
+                format!("`template` {why}"),
+                hint,
+            );
             None
         }
     }

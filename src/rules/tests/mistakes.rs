@@ -237,6 +237,13 @@ fn a_huge_file_is_refused_by_its_size_and_a_flood_of_mistakes_is_cut() {
     assert!(mistakes[100].message().ends_with("more mistakes"), "{}", mistakes[100].message());
 }
 
+#[test]
+fn a_mistake_in_front_of_a_wide_character_is_drawn_whole() {
+    let text = "version: 1\nchannels:\n  a: { type: webhook, url: 'https://a.example/', template: 流 }\nrules: []\n";
+    let drawn = mistakes(text);
+    assert!(drawn.contains("`template`") && drawn.contains('流'), "{drawn}");
+}
+
 /// No secret that was typed into a file is in any mistake about it, whichever line is wrong.
 #[test]
 fn secrets_are_never_shown() {

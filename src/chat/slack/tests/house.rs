@@ -72,7 +72,8 @@ impl House {
         let desk = Arc::new(Desk::new(handle.clone(), kept, Arc::clone(&rules), Arc::clone(&clock)));
         let shared = (Arc::clone(&clock), Arc::clone(&metrics));
         let telegram = crate::chat::telegram::unlimited(&*store, &clock);
-        let chat = Arc::new(Chat::new(desk, rules, shared, crate::deliver::http_client(), telegram));
+        let wecom = crate::chat::wecom::tests::silent(&*store);
+        let chat = Arc::new(Chat::new(desk, rules, shared, crate::deliver::http_client(), telegram, wecom));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let door = Arc::new(endpoint(Arc::clone(&chat)));

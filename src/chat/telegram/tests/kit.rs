@@ -118,7 +118,8 @@ impl House {
         let telegram = Telegram::new(&*store, Arc::clone(&delivery) as _, clock.steady());
         let shared = (clock, Arc::clone(&metrics));
         let http = crate::deliver::http_client();
-        let chat = Arc::new(Chat::new(desk, Arc::clone(&rules), shared, http, telegram));
+        let wecom = crate::chat::wecom::tests::silent(&*store);
+        let chat = Arc::new(Chat::new(desk, Arc::clone(&rules), shared, http, telegram, wecom));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let door = Arc::new(chat::endpoint(Arc::clone(&chat)));
