@@ -105,11 +105,8 @@ impl Bot {
     fn judge(&self, status: u16, body: &[u8]) -> Result<Box<RawValue>, Trouble> {
         let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
             let why = format!("HTTP {status}, not an answer of Telegram");
-            return Err(match status {
-                200..=299 | 500..=599 => Trouble::Unknown(why),
-                429 => Trouble::Limited { after: WAIT_UNTOLD },
-                code => Trouble::Refused { code, why, moved: None },
-            });
+            // A proxy's word, and none of Telegram's about the token.
+            return Err(if status == 429 { Trouble::Limited { after: WAIT_UNTOLD } } else { Trouble::Unknown(why) });
         };
         if let (true, Some(result)) = (answer.ok, answer.result) {
             return Ok(result);
@@ -196,7 +193,8 @@ mod tests {
         assert!(matches!(judged(400, moved), Err(Trouble::Refused { code: 400, moved: Some(-1003), .. })));
         assert!(matches!(judged(502, "<html>"), Err(Trouble::Unknown(_))));
         assert!(matches!(judged(200, "<html>"), Err(Trouble::Unknown(_))));
-        assert!(matches!(judged(404, "gone"), Err(Trouble::Refused { code: 404, .. })));
+        assert!(matches!(judged(404, "gone"), Err(Trouble::Unknown(_))), "a proxy's page says nothing about the token");
+        assert!(matches!(judged(401, r#"{"ok":false}"#), Err(Trouble::Refused { code: 401, .. })));
         assert!(matches!(judged(500, r#"{"ok":false,"error_code":500}"#), Err(Trouble::Unknown(_))));
     }
 

@@ -14,8 +14,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Pause where somebody else asks for the same bot: each of us ends the other's question.
 const CONTESTED: Duration = Duration::from_secs(30);
 
-/// Pause where the token is wrong: only a person can mend that.
-const HOPELESS: Duration = Duration::from_secs(3600);
+/// Pause where the token is wrong, or Telegram does not take what it is asked: only a person can mend that.
+const HOPELESS: Duration = Duration::from_secs(900);
 
 /// What goes on is said again after so long.
 const REMIND: Duration = Duration::from_secs(3600);
@@ -41,6 +41,8 @@ pub(super) enum Kind {
     Webhook,
     /// The token is wrong.
     Token,
+    /// What it is asked is wrong.
+    Refused,
     /// Too many calls.
     Limited,
     /// Anything else: network, Telegram itself.
@@ -64,7 +66,8 @@ impl Kind {
             Trouble::Refused { code: 409, why, .. } if why.to_ascii_lowercase().contains("webhook") => Kind::Webhook,
             Trouble::Refused { code: 409, .. } => Kind::Contested,
             Trouble::Refused { code: 401 | 403 | 404, .. } => Kind::Token,
-            Trouble::Refused { .. } | Trouble::Unreachable(_) | Trouble::Unknown(_) => Kind::Other,
+            Trouble::Refused { .. } => Kind::Refused,
+            Trouble::Unreachable(_) | Trouble::Unknown(_) => Kind::Other,
         }
     }
 
@@ -80,6 +83,7 @@ impl Kind {
                  deleteWebhook once; or give the channel a `webhook_secret`"
             }
             Kind::Token => "Telegram does not know this token: copy it anew from BotFather into rules.yaml's secrets",
+            Kind::Refused => "Telegram does not take what rules.yaml says of this bot: mend what it names",
             Kind::Limited => "Telegram wants us to wait",
             Kind::Other => "trying again",
         }
@@ -106,7 +110,7 @@ impl Mood {
         let spread = 0.5 + dice.clamp(0.0, 1.0) / 2.0;
         let pause = match (kind, trouble) {
             (_, Trouble::Limited { after }) => *after,
-            (Kind::Token, _) => HOPELESS.mul_f64(spread),
+            (Kind::Token | Kind::Refused, _) => HOPELESS.mul_f64(spread),
             (Kind::Contested | Kind::Webhook, _) => CONTESTED.mul_f64(spread),
             _ => FIRST.saturating_mul(1 << (self.streak - 1).min(16)).min(LONGEST).mul_f64(spread),
         };
@@ -139,6 +143,7 @@ mod tests {
         assert_eq!(Kind::of(&refused(409, hook)), Kind::Webhook);
         assert_eq!(Kind::of(&refused(401, "Unauthorized")), Kind::Token);
         assert_eq!(Kind::of(&refused(404, "Not Found")), Kind::Token);
+        assert_eq!(Kind::of(&refused(400, "Bad Request: bad webhook: HTTPS url must be provided")), Kind::Refused);
     }
 
     #[test]
@@ -179,7 +184,7 @@ mod tests {
     fn a_wrong_token_is_tried_rarely_and_a_limit_is_obeyed_in_full() {
         let mut mood = Mood::default();
         let (line, pause) = mood.trouble(&refused(401, "Unauthorized"), START, 0.0);
-        assert_eq!((line, pause), (Some(Line::Deaf(Kind::Token)), Duration::from_secs(1800)));
+        assert_eq!((line, pause), (Some(Line::Deaf(Kind::Token)), HOPELESS / 2));
         let limited = Trouble::Limited { after: Duration::from_secs(700) };
         assert_eq!(mood.trouble(&limited, START, 0.0).1, Duration::from_secs(700));
     }

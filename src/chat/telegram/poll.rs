@@ -26,6 +26,9 @@ const MOST: usize = 50;
 /// Who was not heard for so long may have clicked long ago.
 const GAP: Duration = Duration::from_secs(60);
 
+/// What was there when it was asked for comes at once; what comes later has just happened.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
 /// Where an update can't be taken in, it is asked for again after so long.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -99,10 +102,11 @@ async fn ask(chat: &Arc<Chat>, bot: &Bot, me: &str, stop: &CancellationToken) {
         if let Some(Line::Well) = mood.well(chat.clock.steady()) {
             tracing::info!(bot = &*bot.id, "commands are heard from Telegram again");
         }
-        let is_late = heard_at.is_none_or(|at| asked_at.since(at) > GAP);
+        let answered_at = chat.clock.steady();
+        let is_late = heard_at.is_none_or(|at| asked_at.since(at) > GAP) && answered_at.since(asked_at) < AT_ONCE;
         // What filled the answer has piled up; more of it may come.
         if !is_late || updates.len() < MOST {
-            heard_at = Some(chat.clock.steady());
+            heard_at = Some(answered_at);
         }
         let arrival = if is_late { Arrival::Belated } else { Arrival::Prompt };
         next = updates.iter().map(|update| update.id + 1).max();

@@ -123,14 +123,14 @@ fn spans(text: &str) -> Vec<Range<usize>> {
     spans
 }
 
-/// The stretches between blanks, without the punctuation behind them: no link ends in it.
+/// The stretches between blanks, without the punctuation behind them in which no link ends; a full-width one it may.
 fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut rest = 0;
     std::iter::from_fn(move || {
         let from = rest + text[rest..].find(|c: char| !c.is_whitespace())?;
         let to = text[from..].find(char::is_whitespace).map_or(text.len(), |length| from + length);
         rest = to;
-        let inner = text[from..to].trim_end_matches(['.', ',', ';', ':', '!', '?', '…', '。', '，', '；', '：']);
+        let inner = text[from..to].trim_end_matches(['.', ',', ';', ':', '!', '?', '…']);
         Some(from..from + inner.len())
     })
 }
@@ -220,6 +220,7 @@ mod tests {
             assert_eq!(marked(&format!("by {hostile}, at 3.5 s.")), [hostile]);
         }
         assert_eq!(marked("call +8613800138000 or 13800138000"), ["+8613800138000", "13800138000"]);
+        assert_eq!(marked("看 t.me/x。"), ["t.me/x。"], "a link goes on there");
         assert_eq!(marked("Nothing is wrong."), [""; 0]);
     }
 

@@ -292,3 +292,64 @@ async fn telegram_is_told_where_to_bring_updates_if_we_know() {
     house.fake.until("getMe", 2).await;
     assert_eq!(house.fake.calls("setWebhook").len(), 1);
 }
+
+#[tokio::test]
+async fn a_hiccup_of_telegram_loses_no_command() {
+    let house = House::new(ONE).await;
+    house.fake.until_asked("1:s3cr3t", 1).await;
+    house.fake.script("getUpdates", 502, json!("<html>"));
+    house.fake.script("getUpdates", 200, json!({ "ok": true, "result": "what" }));
+    house.fake.happens(message(7, -5, "/mutes"));
+    house.fake.until("sendMessage", 1).await;
+    house.fake.happens(message(7, -5, "/rules"));
+    let sent = house.fake.until("sendMessage", 2).await;
+    assert_eq!(sent[1]["text"], "1 rules: gop");
+}
+
+#[tokio::test]
+async fn a_wide_mute_is_asked_back_with_a_button_and_the_click_on_it_is_answered_for_all_to_read() {
+    let house = House::new(ONE).await;
+    let names: Vec<String> = (0..21).map(|n| format!("cam{n}")).collect();
+    house.report(&names).await;
+    house.fake.happens(message(7, -5, "/mute cam* 1h"));
+    let sent = house.fake.until("sendMessage", 1).await;
+    let key = &sent[0]["reply_markup"]["inline_keyboard"][0][0]["callback_data"];
+    assert_eq!(key, "confirm:1", "{}", sent[0]);
+    house.fake.until_heard().await;
+    house.fake.happens(click(8, -5, "confirm:1"));
+    house.fake.until("answerCallbackQuery", 1).await;
+    assert!(house.mutes().await.is_empty(), "only who was asked may say yes");
+    house.fake.happens(click(7, -5, "confirm:1"));
+    house.fake.happens(click(7, -5, "confirm:1"));
+    let sent = house.fake.until("sendMessage", 2).await;
+    assert!(sent[1]["text"].as_str().unwrap().starts_with("Muted until"), "{}", sent[1]);
+    house.fake.until("answerCallbackQuery", 3).await;
+    house.fake.until_heard().await;
+    assert_eq!(
+        (house.mutes().await.len(), house.fake.calls("sendMessage").len()),
+        (1, 2),
+        "a double click is harmless"
+    );
+}
+
+#[tokio::test]
+async fn anonymous_admins_and_channels_are_let_in_by_their_own_id() {
+    let house = House::new(
+        "t: { type: telegram, token: '1:s3cr3t', chat_id: -5, allow: [-5], api_url: 'URL' }, \
+         u: { type: telegram, token: '1:s3cr3t', chat_id: -6, allow: [7], api_url: 'URL' }",
+    )
+    .await;
+    let mut admin = message(1_087_968_824, -5, "/mute cam1 1h");
+    admin["message"]["from"]["is_bot"] = json!(true);
+    admin["message"]["sender_chat"] = json!({ "id": -5, "type": "supergroup", "title": "Night shift" });
+    house.fake.happens(admin);
+    house.fake.until("sendMessage", 1).await;
+    assert_eq!(&*house.mutes().await[0].author, "Night shift");
+    let mut post = message(7, -6, "/mute cam1 1h")["message"].clone();
+    post["sender_chat"] = json!({ "id": -6, "type": "channel", "title": "Status" });
+    post.as_object_mut().unwrap().remove("from");
+    house.fake.happens(json!({ "channel_post": post }));
+    let sent = house.fake.until("sendMessage", 2).await;
+    assert!(sent[1]["text"].as_str().unwrap().contains("Your user id is -6"), "{}", sent[1]);
+    assert_eq!(house.mutes().await.len(), 1);
+}

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -13,11 +14,14 @@ use super::fake::Fake;
 use crate::chat::{self, Chat, Delivery, Telegram};
 use crate::clock::Clock;
 use crate::command::Desk;
-use crate::core::{Core, Rooms, Rulebook};
+use crate::core::{Core, Given, Handle, Rooms, Rulebook};
 use crate::listen::{self, Limits};
 use crate::metrics::Metrics;
-use crate::model::{AuditRecord, Channel, ChatOutcome, Mute, Target, Timestamp};
-use crate::store::{Lookup as _, Settings, Sqlite, Store};
+use crate::model::{
+    Abnormal, AbnormalType, AuditRecord, Channel, ChatOutcome, Event, EventId, EventKind, Input, Mute, MuteId,
+    NewEntry, StreamName, Target, Timestamp,
+};
+use crate::store::{Lookup as _, Settings, Shard, Sqlite, Store};
 
 /// Milliseconds of 2026-01-02.
 pub(super) const NOW: i64 = 1_767_312_000_000;
@@ -29,6 +33,7 @@ pub(super) struct House {
     pub(super) rules: Arc<Rulebook>,
     pub(super) fake: Fake,
     pub(super) url: String,
+    handle: Handle,
     folder: Arc<tempfile::TempDir>,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
@@ -113,7 +118,7 @@ impl House {
         let run = core.run(stop.clone());
         let mut tasks = vec![tokio::spawn(async move { run.await.unwrap() })];
         let kept = (&*store as _, Arc::clone(&store) as _, Arc::clone(&store) as _);
-        let desk = Arc::new(Desk::new(handle, kept, Arc::clone(&rules), Arc::clone(&clock)));
+        let desk = Arc::new(Desk::new(handle.clone(), kept, Arc::clone(&rules), Arc::clone(&clock)));
         let delivery = Arc::new(Purse::on(&clock));
         let telegram = Telegram::new(&*store, Arc::clone(&delivery) as _, clock.steady());
         let shared = (clock, Arc::clone(&metrics));
@@ -126,7 +131,7 @@ impl House {
         let serve = listen::serve(listener, door, Limits::default(), Arc::clone(&metrics), stop.clone());
         tasks.push(tokio::spawn(serve));
         tasks.push(tokio::spawn(Arc::clone(&chat).listen(stop.clone())));
-        House { chat, delivery, store, rules, fake, url, folder, metrics, stop, tasks }
+        House { chat, delivery, store, rules, fake, url, handle, folder, metrics, stop, tasks }
     }
 
     pub(super) fn reload(&self, channels: &str) {
@@ -162,6 +167,31 @@ impl House {
         let text = self.metrics.text();
         let head = format!("pushwatch_chat_commands_total{{platform=\"telegram\",outcome=\"{}\"}} ", outcome.as_str());
         text.lines().find_map(|line| line.strip_prefix(&head)).map_or(0, |count| count.parse().unwrap())
+    }
+
+    /// A push error of each of these streams, judged.
+    pub(super) async fn report(&self, streams: &[String]) {
+        for stream in streams {
+            let event = Event {
+                id: EventId((u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..))).to_le_bytes()),
+                kind: EventKind::PushError,
+                stream: StreamName::new("d", "live", stream),
+                session: Some("1".into()),
+                appid: None,
+                user_ip: None,
+                node: None,
+                happened_at: Some(Timestamp(NOW)),
+                report_interval: Some(5000),
+                errcode: None,
+                errmsg: None,
+                push_duration: None,
+                abnormal: vec![Abnormal { kind: AbnormalType(16), count: 1, details: Vec::new(), text: None }],
+                unreadable: None,
+            };
+            let entry = NewEntry { input: Input::Callback(Box::new(event)), body: Bytes::from_static(b"{}") };
+            self.store.append(&Shard::Engine, entry).await.unwrap();
+        }
+        assert_eq!(self.handle.give(Input::Unmuted { id: MuteId(u64::MAX) }).await.unwrap(), Given::InForce);
     }
 
     /// Forgets that anything was followed: as if we had died before it was put on record.
