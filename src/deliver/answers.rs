@@ -60,3 +60,51 @@ impl Answers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fake::{Fake, telegram};
+    use super::*;
+
+    fn answers(store: &Arc<Fake>, budgets: &Arc<Budgets>) -> Answers {
+        Answers::new(Arc::clone(store) as _, Arc::clone(budgets), Arc::new(Clock::start()))
+    }
+
+    #[tokio::test]
+    async fn an_answer_and_a_message_come_out_of_one_budget() {
+        let (store, budgets) = (Arc::new(Fake::default()), Arc::new(Budgets::new()));
+        let (answers, group) = (answers(&store, &budgets), telegram("", -100));
+        let lane = Lanes::of(&group).target;
+        budgets.open(&lane, &[], None, answers.clock.steady());
+        assert_eq!(answers.spend(&group), Ok(()));
+        let now = answers.clock.steady();
+        assert!(budgets.take(&[&lane.key], now).is_err(), "one a second, whoever speaks");
+        assert!(answers.spend(&group).is_err_and(|until| until > now));
+        assert_eq!(answers.spend(&telegram("", -200)), Ok(()), "another chat's");
+    }
+
+    #[tokio::test]
+    async fn what_a_chat_asks_of_an_answer_holds_messages_too_and_over_a_restart() {
+        let (store, budgets) = (Arc::new(Fake::default()), Arc::new(Budgets::new()));
+        let (answers, group) = (answers(&store, &budgets), telegram("", -100));
+        let lanes = Lanes::of(&group);
+        let now = answers.clock.steady();
+        lanes.all().for_each(|lane| budgets.open(lane, &[], None, now));
+        answers.hold(&group, Duration::from_secs(700)).await;
+        let least = now + Duration::from_secs(700);
+        assert!(budgets.ready_at(&lanes.target.key, now) >= least);
+        let kept = store.table(HOLDS).get(&lanes.target.key).await.unwrap().unwrap();
+        assert!(Timestamp(kept.parse().unwrap()) >= least);
+        answers.hold(&group, Duration::from_secs(10 * 365 * 86_400)).await;
+        assert!(budgets.ready_at(&lanes.target.key, now) <= answers.clock.steady() + DAY, "no longer than messages");
+    }
+
+    #[tokio::test]
+    async fn a_chat_that_moved_is_found_at_its_new_id() {
+        let (store, budgets) = (Arc::new(Fake::default()), Arc::new(Budgets::new()));
+        let (answers, group) = (answers(&store, &budgets), telegram("", -100));
+        assert_eq!(answers.home(&group).await, Some(-100));
+        answers.moved(&group, -100, -1009).await;
+        assert_eq!(answers.home(&group).await, Some(-1009));
+    }
+}

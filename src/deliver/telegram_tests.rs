@@ -48,3 +48,16 @@ fn a_plain_text_is_cut_by_code_points() {
     assert_eq!(cut.chars().count(), TEXT);
     assert!(cut.ends_with('…'));
 }
+
+#[test]
+fn buttons_keep_to_telegrams_64_bytes_whatever_they_are_about() {
+    let id = crate::model::GroupId(u64::MAX);
+    let mut call = sample(Act::Post, Words::Rich("late".into()));
+    for press in [crate::model::Press::Mute(id), crate::model::Press::Ack(id), crate::model::Press::Details(id)] {
+        call.buttons.push(crate::model::Button { label: "x", press });
+    }
+    let (_, body) = payload(Chat { id: -100, thread: None }, &call);
+    let keys = body["reply_markup"]["inline_keyboard"][0].as_array().unwrap();
+    assert_eq!(keys.len(), 3);
+    assert!(keys.iter().all(|key| (1..=64).contains(&key["callback_data"].as_str().unwrap().len())), "{body}");
+}

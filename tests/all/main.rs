@@ -14,4 +14,5 @@ mod proof;
 mod reload;
 mod rules;
 mod storm;
+mod telegram;
 mod whole;

@@ -287,3 +287,35 @@ async fn a_channel_that_was_taken_out_leaves_no_row_without_an_outcome() {
     }
     assert!(world.metric(r#"pushwatch_notifications_total{channel="gone",reason="post",outcome="channel_removed"} 2"#));
 }
+
+#[tokio::test]
+async fn on_telegram_buttons_stand_below_a_message_through_its_edits_for_as_long_as_something_fires() {
+    let yes = json!({ "ok": true, "result": { "message_id": 42, "chat": { "id": -100 } } });
+    let (world, chat) = (World::new(), FakeChat::start(vec![], Answer::json(200, yes)).await);
+    let ops = Channel { allow: crate::model::Allow::Everyone, ..Channel::clone(&telegram(&chat.url, -100)) };
+    let ops = Arc::new(ops);
+    let worker = world.run(&ops);
+    world.done(world.owe(&ops, 1, Reason::Post), DeliveryOutcome::Sent).await;
+    world.store.revise(1, |_, incidents| {
+        incidents[0].ack = Some(crate::model::Ack { by: "ann".into(), at: Timestamp(0) });
+    });
+    world.done(world.owe(&ops, 1, Reason::Edit), DeliveryOutcome::Sent).await;
+    world.store.revise(1, |_, incidents| incidents[0].state = State::Resolved);
+    world.pass(&ops, Duration::from_secs(20)).await;
+    world.done(world.owe(&ops, 1, Reason::Edit), DeliveryOutcome::Sent).await;
+    assert_eq!(chat.methods(), ["sendMessage", "editMessageText", "editMessageText"]);
+    let keys: Vec<Vec<String>> = chat
+        .asked()
+        .iter()
+        .map(|asked| {
+            let rows = asked.body["reply_markup"]["inline_keyboard"].as_array();
+            let row = rows.map(|rows| rows[0].as_array().unwrap().as_slice()).unwrap_or_default();
+            row.iter().map(|key| key["callback_data"].as_str().unwrap().to_owned()).collect()
+        })
+        .collect();
+    assert_eq!(keys[0], ["mute:1", "ack:1", "details:1"]);
+    assert_eq!(keys[1], ["mute:1", "details:1"], "an edit without them would take them away");
+    assert_eq!(keys[2], [""; 0], "what is over has none");
+    assert_eq!(chat.asked()[2].body.get("reply_markup"), None);
+    world.finish(worker).await;
+}
