@@ -19,6 +19,10 @@ use crate::store::{Lookup, Sheet, StoreError, Told, Which};
 /// Whom the record names if nobody says who they are.
 const SOMEBODY: &str = "operator";
 
+/// Commands on record that are read at once, and how often, to find those about one incident.
+const RECORDS: usize = 500;
+const MOST_SHEETS: usize = 10;
+
 /// The operators' way to commands; their door opens before there is anything behind it.
 #[derive(Default)]
 pub(super) struct Operators(OnceLock<Behind>);
@@ -67,7 +71,7 @@ impl Behind {
             Wanted::Incident(id) => match self.lookup.incident(id).await? {
                 Some((found, told)) => {
                     let mut body = incident(&found);
-                    body["timeline"] = timeline(&found, &told);
+                    body["timeline"] = timeline(&found, &told, &self.acks(&found).await?);
                     Answered { status: 200, body }
                 }
                 None => said(404, &format!("there is no incident {}", id.0)),
@@ -100,6 +104,23 @@ impl Behind {
                 list(items.iter().map(|(id, item)| record(*id, item)).collect(), next)
             }
         })
+    }
+
+    /// The commands on record by which somebody took an incident in hand, or tried to; newest first.
+    async fn acks(&self, incident: &Incident) -> Result<Vec<AuditRecord>, StoreError> {
+        let names = |record: &AuditRecord| matches!(command::parse(&record.what), Ok(Command::Ack(named)) if named == incident.id);
+        let (mut before, mut found) = (None, Vec::new());
+        for _ in 0..MOST_SHEETS {
+            let Sheet { items, next } = self.lookup.records(before, RECORDS).await?;
+            let is_past = items.last().is_none_or(|(_, record)| record.at < incident.opened_at);
+            let since = items.into_iter().map(|(_, record)| record).filter(|record| record.at >= incident.opened_at);
+            found.extend(since.filter(names));
+            before = next;
+            if is_past || next.is_none() {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     async fn order(&self, command: Command, typed: &str, caller: Caller) -> Answered {
@@ -219,7 +240,7 @@ fn record(id: u64, record: &AuditRecord) -> Value {
 }
 
 /// What happened, oldest first.
-fn timeline(incident: &Incident, told: &[Told]) -> Value {
+fn timeline(incident: &Incident, told: &[Told], acks: &[AuditRecord]) -> Value {
     let mut events = vec![
         (incident.since, json!({ "what": "first_report" })),
         (
@@ -234,6 +255,13 @@ fn timeline(incident: &Incident, told: &[Told]) -> Value {
             "done_at": done_at,
         });
         (told.at, event)
+    }));
+    events.extend(acks.iter().map(|record| {
+        let AuditRecord { at, who, place, what, verdict, answer } = record;
+        let event = json!({
+            "what": "command", "by": who, "place": place, "typed": what, "verdict": verdict, "answer": answer,
+        });
+        (*at, event)
     }));
     events.extend(incident.ack.as_ref().map(|ack| (ack.at, json!({ "what": "acknowledged", "by": ack.by }))));
     events.extend(incident.resolved_at.map(|at| (at, json!({ "what": "resolved", "cause": incident.cause }))));

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::model::{Abnormal, AbnormalType, Cause, Event, EventId, EventKind, Incident, NewEntry, Notice, StreamName};
+use crate::model::{
+    Abnormal, AbnormalType, Cause, ChannelName, Event, EventId, EventKind, Incident, Mute, MuteId, NewEntry, Notice,
+    Reason, StreamName,
+};
 use crate::store::sqlite::{Settings, Sqlite};
 
 /// Longer than anything here takes.
@@ -303,5 +306,49 @@ async fn late_callbacks_are_shown_and_told_once_over_a_restart_too() {
         });
         assert_eq!(told.count(), 1);
         house.restart().await;
+    }
+}
+
+/// Everything from now on, for so long.
+fn mute(house: &House, length: Duration) -> Input {
+    let now = house.clock.wall();
+    Input::Muted(Box::new(Mute {
+        id: MuteId(1),
+        matchers: "rule!=\"\"".into(),
+        within: None,
+        set_at: now,
+        until: now + length,
+        author: "ann".into(),
+        reason: "works".into(),
+    }))
+}
+
+#[tokio::test]
+async fn a_mute_ends_on_time_though_nothing_comes_in_and_where_the_wall_clock_is_set_past_its_end() {
+    let hour = Duration::from_secs(3600);
+    for (length, step) in [(Duration::from_millis(700), 0), (hour, 3_700_000)] {
+        let house = House::new();
+        let core = house.work(&at(1), &[]).await;
+        let begun = house.clock.steady();
+        house.append(mute(&house, length)).await;
+        house.report().await;
+        house.ahead.store(step, Ordering::Relaxed);
+        let outbox = Shard::Channel(ChannelName::new("ops"));
+        let lease = house.store.open(outbox, Duration::ZERO).await.unwrap().lease;
+        let rows = loop {
+            assert!(house.clock.steady().since(begun) < PATIENCE, "{length:?}");
+            match house.store.next(&lease, 10, Duration::from_secs(1)).await.unwrap().items {
+                Items::Outbox(rows) if rows.is_empty() => {}
+                Items::Outbox(rows) => break rows,
+                Items::Journal(_) => panic!("no journal"),
+            }
+        };
+        let waited = house.clock.steady().since(begun);
+        assert_eq!((rows.len(), rows[0].1.reason), (1, Reason::Post));
+        // A step of the clock is noticed within the 5 s in which nothing need turn the loop.
+        let most = if step == 0 { length } else { IDLE } + Duration::from_secs(2);
+        assert!(waited <= most, "{waited:?} of {most:?}");
+        assert!(step != 0 || waited >= length - Duration::from_millis(2), "{waited:?}: too early");
+        core.end(&house).await;
     }
 }

@@ -43,6 +43,29 @@ fn what_people_read() {
 }
 
 #[test]
+fn what_a_notice_proposes_to_type_makes_the_same_mute_longer() {
+    use crate::command::{Command, Target, parse};
+    let Some(Notice::MuteEnds { mute, .. }) =
+        sample::notices().into_iter().find(|notice| matches!(notice, Notice::MuteEnds { .. }))
+    else {
+        panic!()
+    };
+    let matchers = r#"stream=~"live_.*|a\.b", rule!="x \"y\"", user_ip="::1""#;
+    let notice =
+        Notice::MuteEnds { mute: Box::new(crate::model::Mute { matchers: matchers.into(), ..*mute }), firing: 1 };
+    let catalogue = Catalogue::default();
+    for (kind, before) in [(ChannelKind::Slack, "/pushwatch "), (ChannelKind::Telegram, "/"), (ChannelKind::Wecom, "")]
+    {
+        let channel = sample::channel(kind, Language::En);
+        let view = NoticeView { notice: &notice, channel: &channel, catalogue: &catalogue, now: sample::NOW };
+        let typed = notice::NoticeStory::of(&view, &story::Bounds::ALL[0]).command;
+        assert!(typed.starts_with(&format!("{before}mute ")), "{typed}");
+        let Ok(Command::Mute { target: Target::Matchers(read), .. }) = parse(&typed) else { panic!("{typed}") };
+        assert_eq!(read, crate::rules::Matchers::parse(matchers).unwrap(), "{typed}");
+    }
+}
+
+#[test]
 fn the_plain_text_says_the_same() {
     let (renderer, catalogue) = (Renderer::embedded(), Catalogue::default());
     for language in Language::ALL {

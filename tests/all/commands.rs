@@ -183,6 +183,16 @@ async fn the_api_sets_lists_and_lifts_mutes_and_acknowledges_incidents() {
     for what in ["first_report", "opened", "told", "acknowledged"] {
         assert!(whats.contains(&what), "{timeline}");
     }
+    let again = order(&bot, reqwest::Method::POST, &format!("{page}/ack"), json!({ "author": "eve" })).await;
+    assert_eq!((again.0, &again.1["before"]), (200, &json!("bob")));
+    order(&bot, reqwest::Method::POST, &format!("incidents/{}/ack", id + 1), json!({ "author": "mallory" })).await;
+    let timeline = get(&bot, &page).await["timeline"].clone();
+    let commands = timeline.as_array().unwrap().iter().filter(|event| event["what"] == "command");
+    let commands: Vec<[&Value; 4]> =
+        commands.map(|event| ["by", "place", "typed", "verdict"].map(|field| &event[field])).collect();
+    let typed = json!(format!("ack {id}"));
+    let of = |who: &str| [json!(who), json!("api"), typed.clone(), json!("done")];
+    assert_eq!(commands, [of("bob").each_ref(), of("eve").each_ref()], "those about this incident: {timeline}");
 
     let (status, lifted) = order(&bot, reqwest::Method::DELETE, "mutes/1?author=eve", Value::Null).await;
     assert_eq!((status, &lifted["items"][0]["id"]), (200, &json!(1)));

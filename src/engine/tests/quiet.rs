@@ -82,6 +82,11 @@ fn mutes_end_by_the_wall_clock_across_its_steps() {
     bench.put(11.0, Input::ClockSet { ahead: 300_000 });
     sick(&mut bench, 15, 400);
     assert_eq!(bench.told("robot"), [(300.0, Reason::Post)], "the clock was set 5 minutes forward");
+    let mut bench = Bench::rules(vec![rule("gop", &[16])]);
+    bench.put(0.0, mute(1, STREAM, 600.0)).get(10.0, gop(10.0));
+    bench.put(11.0, Input::ClockSet { ahead: -300_000 });
+    sick(&mut bench, 15, 1000);
+    assert_eq!(bench.told("robot"), [(900.0, Reason::Post)], "and here 5 minutes back");
 }
 
 #[test]
