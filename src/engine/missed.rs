@@ -131,7 +131,7 @@ impl Engine {
         let place = match source {
             Source::Set(id) => {
                 self.dirty_mutes.insert(id);
-                return self.mutes.get_mut(&id).map(|muted| muted.tally.get_or_insert_with(new));
+                return self.mutes.get_mut(id).map(|muted| muted.tally.get_or_insert_with(new));
             }
             Source::Standing(place) => place,
         };
@@ -155,7 +155,7 @@ impl Engine {
 
     /// A person's mute is over: what it kept from people is told.
     pub(super) fn end(&mut self, id: MuteId, how: How) {
-        let Some(muted) = self.mutes.remove(&id) else { return };
+        let Some(muted) = self.mutes.remove(id) else { return };
         self.dirty_mutes.insert(id);
         let (Some(tally), cover) = (muted.tally, muted.cover) else { return };
         let mute = &cover.mute;

@@ -23,6 +23,7 @@ mod judge;
 mod limit;
 mod missed;
 mod mute;
+mod mutes;
 mod notify;
 mod pending;
 mod report;
@@ -59,7 +60,7 @@ use inhibit::Inhibitions;
 use judge::Scratch;
 use limit::Buckets;
 use missed::StandingTally;
-use mute::Muted;
+use mutes::Mutes;
 use timers::{Due, NO_RULE, Timer, Timers};
 use verdict::Trace;
 use wall::Wall;
@@ -105,7 +106,7 @@ pub struct Engine {
     incidents: Map<IncidentId, Incident>,
     groups: Map<GroupId, Members>,
     timers: Timers,
-    mutes: BTreeMap<MuteId, Muted>,
+    mutes: Mutes,
     /// What standing mutes keep from people.
     standing: BTreeMap<TallyId, StandingTally>,
     wall: Wall,
@@ -163,7 +164,7 @@ impl Engine {
             incidents: Map::default(),
             groups: Map::default(),
             timers: Timers::default(),
-            mutes: BTreeMap::new(),
+            mutes: Mutes::default(),
             standing: BTreeMap::new(),
             wall: Wall::default(),
             heard_since: Timestamp(0),

@@ -92,8 +92,7 @@ impl Engine {
             let until = standing_until(mute, wall).filter(|_| covers(&mute.matchers, incident))?;
             Some((until, Source::Standing(place)))
         });
-        let set = self.mutes.values().map(|muted| &muted.cover);
-        let set = set.filter(move |cover| cover.mute.until > wall && cover.covers(incident));
+        let set = self.mutes.covering(incident).filter(move |cover| cover.mute.until > wall);
         standing.chain(set.map(|cover| (cover.mute.until, Source::Set(cover.mute.id))))
     }
 
@@ -104,12 +103,12 @@ impl Engine {
         self.end_mutes();
         let (id, cover) = (mute.id, Arc::new(Cover { mute: mute.clone(), matchers }));
         // One of the same number is replaced: it was made longer, for example.
-        let before = self.mutes.remove(&id);
+        let before = self.mutes.remove(id);
         let (since, tally) = match &before {
             Some(before) => (before.since, before.tally.clone()),
             None => (mute.set_at, None),
         };
-        self.mutes.insert(id, Muted { cover: Arc::clone(&cover), since, is_announced: false, tally });
+        self.mutes.insert(Muted { cover: Arc::clone(&cover), since, is_announced: false, tally });
         self.dirty_mutes.insert(id);
         self.arm_mute(id);
         self.look_anew(|incident| {
@@ -120,7 +119,7 @@ impl Engine {
     /// A mute was lifted: what it kept back is told now.
     pub(super) fn unmute(&mut self, id: MuteId) {
         self.end_mutes();
-        let Some(cover) = self.mutes.get(&id).map(|muted| Arc::clone(&muted.cover)) else { return };
+        let Some(cover) = self.mutes.get(id).map(|muted| Arc::clone(&muted.cover)) else { return };
         self.end(id, How::Lifted);
         self.look_anew(|incident| cover.covers(incident));
     }
@@ -169,14 +168,14 @@ impl Engine {
 
     /// Sets the timers of all mutes, by the wall clock as it is now.
     pub(super) fn arm_mutes(&mut self) {
-        let ids: Vec<MuteId> = self.mutes.keys().copied().collect();
+        let ids: Vec<MuteId> = self.mutes.values().map(|muted| muted.cover.mute.id).collect();
         ids.into_iter().for_each(|id| self.arm_mute(id));
         let tallies: Vec<_> = self.standing.iter().map(|(id, held)| (held.until, Due::StandingMuteEnds(*id))).collect();
         tallies.into_iter().for_each(|(until, due)| self.set_mute_timer(until, due));
     }
 
     fn arm_mute(&mut self, id: MuteId) {
-        let Some(muted) = self.mutes.get(&id) else { return };
+        let Some(muted) = self.mutes.get(id) else { return };
         let (until, announced_at) = (muted.cover.mute.until, muted.announced_at());
         self.set_mute_timer(until, Due::MuteEnds(id));
         if let Some(at) = announced_at {
@@ -197,7 +196,7 @@ impl Engine {
 
     /// A mute's time may be up.
     pub(super) fn mute_ends(&mut self, id: MuteId) {
-        let Some(until) = self.mutes.get(&id).map(|muted| muted.cover.mute.until) else { return };
+        let Some(until) = self.mutes.get(id).map(|muted| muted.cover.mute.until) else { return };
         match until <= self.wall_now() {
             true => self.end(id, How::Ended),
             false => self.set_mute_timer(until, Due::MuteEnds(id)),
@@ -214,7 +213,7 @@ impl Engine {
 
     /// A mute may be near its end: says so where it was set, or where it is felt.
     pub(super) fn mute_ends_soon(&mut self, id: MuteId) {
-        let Some(muted) = self.mutes.get(&id) else { return };
+        let Some(muted) = self.mutes.get(id) else { return };
         let (Some(at), cover) = (muted.announced_at(), Arc::clone(&muted.cover)) else { return };
         let wall = self.wall_now();
         if at > wall {
@@ -224,7 +223,7 @@ impl Engine {
             // Nobody was there to say it. It is told late, if the mute still lasts by then.
             return self.set_timer(self.heard_since, Due::MuteEndsSoon(id));
         }
-        if let Some(muted) = self.mutes.get_mut(&id) {
+        if let Some(muted) = self.mutes.get_mut(id) {
             muted.is_announced = true;
             self.dirty_mutes.insert(id);
         }
@@ -258,8 +257,8 @@ impl Engine {
     ) {
         if let Ok(matchers) = Matchers::parse(&mute.matchers) {
             let since = since.unwrap_or(mute.set_at);
-            let (id, cover) = (mute.id, Arc::new(Cover { mute, matchers }));
-            self.mutes.insert(id, Muted { cover, since, is_announced, tally });
+            let cover = Arc::new(Cover { mute, matchers });
+            self.mutes.insert(Muted { cover, since, is_announced, tally });
         }
     }
 }

@@ -277,7 +277,7 @@ impl Engine {
             keyed.push(Keyed { kind, key: key.to_owned(), value: to_json(&counters) });
         }
         for id in std::mem::take(&mut self.dirty_mutes) {
-            let value = self.mutes.get(&id).and_then(|muted| to_json(&MuteRecord::of(muted)));
+            let value = self.mutes.get(id).and_then(|muted| to_json(&MuteRecord::of(muted)));
             keyed.push(Keyed { kind: MUTE, key: id.0.to_string(), value });
         }
         for id in std::mem::take(&mut self.dirty_standing) {

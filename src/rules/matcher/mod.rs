@@ -95,6 +95,13 @@ impl Matchers {
         self.list.iter().all(|matcher| label(&matcher.label).is_none_or(|value| matcher.holds(value)))
     }
 
+    /// The one text, not empty, that a label must be for all to hold; `None` if there is no such matcher.
+    #[must_use]
+    pub fn exactly(&self, label: &str) -> Option<&str> {
+        let exact = |matcher: &&Matcher| matches!(matcher.test, Test::Is) && *matcher.label == *label;
+        self.list.iter().find(exact).map(|matcher| &*matcher.value).filter(|value| !value.is_empty())
+    }
+
     /// The names of the labels that are asked for, in order; one may come twice.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.list.iter().map(|matcher| &*matcher.label)
