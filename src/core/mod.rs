@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -28,9 +29,9 @@ use self::insist::{RETRY, insist};
 use crate::clock::Clock;
 use crate::engine::{self, Engine};
 use crate::metrics::Metrics;
-use crate::model::{Cursor, EngineState, Entry, Input, RuleOutcome, Seq, State as IncidentState, Timestamp};
+use crate::model::{Cursor, Entry, Input, RuleOutcome, Seq, State as IncidentState, Timestamp};
 use crate::rules::RuleSet;
-use crate::store::{self, Changes, Commit, Items, Lease, Opened, Shard, Store, StoreError};
+use crate::store::{self, Changes, Commit, Items, Lease, Opened, Parts, Shard, Store, StoreError};
 
 /// Entries taken in one go.
 const BATCH: usize = 512;
@@ -71,7 +72,7 @@ pub struct Core {
     rules: Arc<RuleSet>,
     engine: Engine,
     /// What the engine goes on from, until it is loaded.
-    opened: Option<(EngineState, Cursor)>,
+    opened: Option<(Parts, Cursor)>,
     lease: Lease,
     counters: Counters,
     duties: Duties,
@@ -112,7 +113,8 @@ impl Core {
         let lookback = Engine::lookback(&current);
         let mut opened = take_over(&rooms, lookback).await?;
         let last_alive = opened.last_alive;
-        let rules = engine::rules_in_force(&opened.state).map_or_else(|| current.clone(), |hash| rooms.rules.of(&hash));
+        let hash = opened.state.first().await?.and_then(engine::rules_in_force);
+        let rules = hash.map_or_else(|| current.clone(), |hash| rooms.rules.of(&hash));
         if Engine::lookback(&rules) > lookback {
             opened = take_over(&rooms, Engine::lookback(&rules)).await?;
         }
@@ -172,7 +174,7 @@ impl Core {
     /// [`CoreError`] when going on would lose something.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), CoreError> {
         if let Some((state, cursor)) = self.opened.take() {
-            self.engine.load(state, cursor)?;
+            load(&mut self.engine, state, cursor).await??;
         }
         let mut committed = self.engine.cursor();
         let store = Arc::clone(&self.rooms.store);
@@ -255,12 +257,12 @@ impl Core {
         self.engine.flush();
         self.report();
         self.commit(stop).await?;
-        let (store, lookback) = (Arc::clone(&self.rooms.store), Engine::lookback(&rules));
-        let opened = insist("opening the engine's shard", stop, || store.open(Shard::Engine, lookback)).await?;
-        let store::State::Engine(state) = opened.state else { return Err(CoreError::Kind) };
-        self.lease = opened.lease;
+        // All it knows is kept: the old one makes room before the new one is filled.
         self.engine = Engine::new(Arc::clone(&rules));
-        self.engine.load(state, opened.cursor)?;
+        let filled = insist("loading the engine's state", stop, || {
+            filled(Arc::clone(&self.rooms.store), Arc::clone(&rules)).boxed()
+        });
+        (self.lease, self.engine) = filled.await??;
         self.counters = Counters::new(&rules);
         self.rules = rules;
         Ok(())
@@ -315,7 +317,7 @@ impl Core {
 struct Kept {
     lease: Lease,
     cursor: Cursor,
-    state: EngineState,
+    state: Parts,
     last_alive: Timestamp,
 }
 
@@ -325,6 +327,30 @@ async fn take_over(rooms: &Rooms, lookback: Duration) -> Result<Kept, CoreError>
         store::State::Engine(state) => Ok(Kept { lease, cursor, state, last_alive }),
         store::State::Channel(_) => Err(CoreError::Kind),
     }
+}
+
+/// Opens the engine's shard anew and fills an engine with what was kept. A state that can't be read is no failure that
+/// trying again would mend.
+async fn filled(store: Arc<dyn Store>, rules: Arc<RuleSet>) -> Result<Result<(Lease, Engine), CoreError>, StoreError> {
+    let opened = store.open(Shard::Engine, Engine::lookback(&rules)).await?;
+    let store::State::Engine(state) = opened.state else { return Ok(Err(CoreError::Kind)) };
+    let mut engine = Engine::new(rules);
+    let loaded = load(&mut engine, state, opened.cursor).await?;
+    Ok(loaded.map(|()| (opened.lease, engine)).map_err(CoreError::from))
+}
+
+/// Fills an engine with what was kept with `cursor`.
+async fn load(
+    engine: &mut Engine,
+    mut state: Parts,
+    cursor: Cursor,
+) -> Result<Result<(), engine::LoadError>, StoreError> {
+    while let Some(part) = state.next().await? {
+        if let Err(error) = engine.load(part, cursor) {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// The counters of rule outcomes, looked up once.

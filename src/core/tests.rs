@@ -130,8 +130,7 @@ impl House {
     /// What the engine committed.
     async fn incidents(&self) -> Vec<Incident> {
         let opened = self.store.open(Shard::Engine, Duration::ZERO).await.unwrap();
-        let store::State::Engine(state) = opened.state else { panic!("no engine") };
-        state.incidents
+        crate::store::conformance::engine_of(opened).await.2.incidents
     }
 
     /// The whole journal.

@@ -14,7 +14,10 @@ pub(super) fn channels(rules: &RuleSet, rule: &Rule, incident: &Incident) -> Vec
         None => routed(rules, incident).map_or(Cow::Borrowed(rules.notify.as_slice()), Cow::Owned),
     };
     let hears = |name: &&ChannelName| rules.channels.get(*name).is_some_and(|c| c.min_severity <= incident.severity);
-    named.iter().filter(hears).cloned().collect()
+    let mut hearing: Vec<ChannelName> = named.iter().filter(hears).cloned().collect();
+    // It stays with the incident.
+    hearing.shrink_to_fit();
+    hearing
 }
 
 /// What the routes say; `None` where none of them matches.

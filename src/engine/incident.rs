@@ -64,7 +64,7 @@ impl Engine {
             Measure::Distinct(_) => measure(&mut incident, rule, finding),
         }
         let group = group_key(rule, &incident);
-        incident.group_key = Some(group).filter(|group| *group != incident.key);
+        incident.group_key = Some(group).filter(|group| *group != incident.key).map(Box::new);
         incident
     }
 
@@ -299,6 +299,7 @@ pub(super) fn absorb(incident: &mut Incident, event: &Event, amount: u64, matche
             Err(_) if incident.troubles.len() >= MAX_TROUBLES => continue,
             Err(place) => {
                 let fresh = Trouble { kind: abnormal.kind, count: 0, last: None, worst: None, text: None };
+                incident.troubles.reserve_exact(1);
                 incident.troubles.insert(place, fresh);
                 place
             }

@@ -26,6 +26,7 @@ impl Engine {
     /// Rebuilds windows from an entry before the cursor, and adds to incidents what was not written yet. Nothing
     /// is decided anew.
     pub fn warm(&mut self, entry: &Entry) {
+        self.add_gaps(entry.seq);
         let Input::Callback(event) = &entry.input else { return };
         let cursor = std::mem::replace(&mut self.seq, entry.seq);
         let received = entry.received_at;

@@ -9,11 +9,13 @@
 //! journal. An incident that is only prolonged is written at most every [`FLUSH`]; the replay adds what came after.
 
 mod audience;
+mod boxes;
 mod cell;
 mod closing;
 mod distinct;
 mod down;
 mod effect;
+mod gaps;
 mod group;
 mod hold;
 mod incident;
@@ -28,6 +30,7 @@ mod notify;
 mod pending;
 mod report;
 mod sessions;
+mod sharing;
 mod silence;
 mod slots;
 mod state;
@@ -49,12 +52,14 @@ use std::time::Duration;
 
 use crate::model::{
     Cursor, EngineChanges, Entry, Group, GroupId, Incident, IncidentId, Input, Key, MuteId, Notification, RuleOutcome,
-    Scope, Seq, State, TallyId, Timestamp,
+    Scope, Seq, TallyId, Timestamp,
 };
 use crate::rules::RuleSet;
 
+use boxes::Boxes;
 use cell::Cell;
 pub use effect::{Effect, Transition};
+use gaps::Gaps;
 use index::Index;
 use inhibit::Inhibitions;
 use judge::Scratch;
@@ -103,8 +108,8 @@ pub struct Engine {
     now: Timestamp,
     seq: Seq,
     cells: Map<Key, Cell>,
-    incidents: Map<IncidentId, Incident>,
-    groups: Map<GroupId, Members>,
+    incidents: Boxes<IncidentId, Incident>,
+    groups: Boxes<GroupId, Members>,
     timers: Timers,
     mutes: Mutes,
     /// What standing mutes keep from people.
@@ -112,6 +117,7 @@ pub struct Engine {
     wall: Wall,
     /// Before this nobody listened, and nobody could be told.
     heard_since: Timestamp,
+    gaps: Gaps,
     /// Keys by the time their cell is looked at next; ascending, as the delay is always the same.
     checks: VecDeque<(Timestamp, Key)>,
     next_incident: IncidentId,
@@ -161,13 +167,14 @@ impl Engine {
             now: Timestamp(0),
             seq: Seq(0),
             cells: Map::default(),
-            incidents: Map::default(),
-            groups: Map::default(),
+            incidents: Boxes::default(),
+            groups: Boxes::default(),
             timers: Timers::default(),
             mutes: Mutes::default(),
             standing: BTreeMap::new(),
             wall: Wall::default(),
             heard_since: Timestamp(0),
+            gaps: Gaps::default(),
             checks: VecDeque::new(),
             next_incident: IncidentId(1),
             next_group: GroupId(1),
@@ -204,10 +211,11 @@ impl Engine {
 
     /// Takes one entry in, after firing what fell due before it.
     pub fn step(&mut self, entry: &Entry) {
+        self.add_gaps(entry.seq);
         if let Input::Resumed { from, to } = &entry.input {
             // Deadlines inside the gap did not pass: nobody was listening.
             self.advance(*from);
-            self.shift(to.since(*from));
+            self.shift(entry.seq, to.since(*from));
             self.heard_since = *to;
         }
         self.advance(entry.received_at);
@@ -236,11 +244,26 @@ impl Engine {
 
     /// Fires everything that falls due up to `now`, in order and at its due time.
     pub fn advance(&mut self, now: Timestamp) {
-        while let Some(timer) = self.timers.pop(now) {
+        if now >= self.now {
+            // A replay, if there was one, is over.
+            self.add_gaps(Seq(u64::MAX));
+        }
+        while let Some(timer) = self.pop(now) {
             self.now = self.now.max(timer.at);
             self.fall_due(timer);
         }
         self.now = self.now.max(now);
+    }
+
+    fn pop(&mut self, now: Timestamp) -> Option<Timer> {
+        self.timers.pop(now, |due| match due {
+            Due::Deadline(id) => self.incidents.get(&id).map(|incident| incident.key.clone()),
+            Due::Held(id) | Due::Repeat(id) | Due::Forget(id) => {
+                self.groups.get(&id).map(|members| members.group.key.clone())
+            }
+            Due::MuteEndsSoon(_) | Due::MuteEnds(_) | Due::StandingMuteEnds(_) => Some(Key::All {}),
+            Due::Silence => None,
+        })
     }
 
     /// When the next timer falls due.
@@ -317,23 +340,6 @@ impl Engine {
 
     fn set_group_timer(&mut self, at: Timestamp, due: Due, key: &Key) {
         self.timers.set(Timer { at, rule: NO_RULE, key: key.clone(), due });
-    }
-
-    /// Moves the deadlines of everything that is open by a gap in which we heard nothing.
-    fn shift(&mut self, gap: Duration) {
-        for incident in self.incidents.values_mut() {
-            if let (State::Pending | State::Firing, Some(deadline)) = (incident.state, incident.deadline) {
-                incident.deadline = Some(deadline + gap);
-                self.dirty_incidents.insert(incident.id);
-            }
-        }
-        for (key, cell) in &mut self.cells {
-            for (_, watch) in &mut cell.watches {
-                watch.last = watch.last + gap;
-                watch.written = watch.written + gap;
-                self.dirty_cells.insert(key.clone());
-            }
-        }
     }
 
     /// Looks at the cells whose time has come and gives back those in which nothing is left.

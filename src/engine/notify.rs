@@ -179,6 +179,7 @@ impl Engine {
             }
             None => {
                 let told = Told { channel: channel.clone(), severity, at: now, over: false };
+                members.group.told.reserve_exact(1);
                 members.group.told.push(told);
                 if editable {
                     members.group.shown.get_or_insert(Shown { since: now, at: now });

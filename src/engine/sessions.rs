@@ -143,8 +143,13 @@ impl Sessions {
             Phase::Live => now < s.at + LIVE_MEMORY + SLACK,
             Phase::Ended => now < s.at + memory + SLACK,
         });
-        self.list.shrink_to_fit();
+        self.shrink();
         self.list.len() != before
+    }
+
+    /// Gives back room that is not needed.
+    pub(super) fn shrink(&mut self) {
+        self.list.shrink_to_fit();
     }
 
     /// Whether nothing is known.

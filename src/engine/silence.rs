@@ -95,7 +95,7 @@ impl Engine {
         incident.last_at = watch.last;
         incident.last_received = watch.last;
         let group = group_key(rule, &incident);
-        incident.group_key = Some(group).filter(|group| *group != incident.key);
+        incident.group_key = Some(group).filter(|group| *group != incident.key).map(Box::new);
         self.fire(place, incident);
     }
 

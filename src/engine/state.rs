@@ -10,6 +10,7 @@ use crate::model::{
 };
 
 use super::cell::{Cell, Watch};
+use super::gaps::{Gap, Gaps};
 use super::missed::{StandingTally, Tally};
 use super::mute::Muted;
 use super::sessions::Sessions;
@@ -82,6 +83,8 @@ struct Counters {
     rules: String,
     #[serde(default)]
     wall: Wall,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gaps: Vec<Gap>,
 }
 
 /// A stored record that can't be read: the data folder is damaged or of another version.
@@ -93,7 +96,7 @@ pub struct LoadError {
     source: serde_json::Error,
 }
 
-/// Hash of the rules under which a state was committed; `None` in a new folder.
+/// Hash of the rules under which a state was committed, which stands in its first part; `None` in a new folder.
 #[must_use]
 pub fn rules_in_force(state: &EngineState) -> Option<String> {
     let (kind, key) = COUNTERS;
@@ -103,7 +106,8 @@ pub fn rules_in_force(state: &EngineState) -> Option<String> {
 }
 
 impl Engine {
-    /// Takes back the state that was committed with `cursor`. The rules may be others than then.
+    /// Takes back the state that was committed with `cursor`, or a part of it: first what is keyed, then groups, then
+    /// incidents. The rules may be others than then.
     ///
     /// # Errors
     /// [`LoadError`] if a record can't be read; nothing should be decided on half a memory.
@@ -132,6 +136,7 @@ impl Engine {
                     self.next_group = counters.group;
                     self.last_tally = counters.tally;
                     self.wall = counters.wall;
+                    self.gaps = Gaps::load(counters.gaps);
                 }
                 _ => {}
             }
@@ -140,6 +145,7 @@ impl Engine {
         for mut group in state.groups {
             // Nobody is behind a channel that was taken out of the rules.
             group.told.retain(|told| self.rules.channels.contains_key(&told.channel));
+            self.share_group(&mut group);
             let (id, key) = (group.id, group.key.clone());
             match (group.closed_at, group.held_until) {
                 (Some(closed_at), _) => self.set_group_timer(closed_at + self.memory(), Due::Forget(id), &key),
@@ -154,9 +160,7 @@ impl Engine {
             }
             self.groups.insert(id, Members { group, incidents: Vec::new() });
         }
-        let mut incidents = state.incidents;
-        incidents.sort_by_key(|incident| incident.id);
-        for incident in incidents {
+        for incident in state.incidents {
             self.load_incident(incident);
         }
         Ok(())
@@ -167,6 +171,7 @@ impl Engine {
         let mut full_at = vec![(NO_RULE, record.full_at)];
         full_at.extend(record.rules_full_at.iter().filter_map(|(name, at)| Some((place(name)?, *at))));
         full_at.retain(|(_, at)| *at > self.now);
+        full_at.shrink_to_fit();
         let silence = |place: u32| self.rules.rules.get(place as usize).and_then(|rule| rule.silence);
         let watches: Vec<(u32, Watch)> = record
             .watches
@@ -189,6 +194,7 @@ impl Engine {
         self.watching += watches.len();
         let cell = self.cell(key);
         cell.sessions = record.sessions;
+        cell.sessions.shrink();
         cell.full_at = full_at;
         cell.watches = watches;
         cell.downs = downs;
@@ -198,6 +204,7 @@ impl Engine {
         incident.notify.retain(|channel| self.rules.channels.contains_key(channel));
         let id = incident.id;
         let place = self.places.get(&incident.rule).copied().unwrap_or(NO_RULE);
+        self.share_incident(&mut incident, place);
         match incident.state {
             State::Pending => {
                 self.pending += 1;
@@ -212,7 +219,8 @@ impl Engine {
             self.timers.set(Timer { at, rule: place, key: incident.key.clone(), due: Due::Deadline(id) });
         }
         if let Some(members) = incident.group.and_then(|group| self.groups.get_mut(&group)) {
-            members.incidents.push(id);
+            let place = members.incidents.partition_point(|other| *other < id);
+            members.incidents.insert(place, id);
         }
         self.cell(&incident.key).add(place, id);
         self.incidents.insert(id, incident);
@@ -272,7 +280,8 @@ impl Engine {
             let rules = self.rules.hash.clone();
             let wall = self.wall.clone();
             let (incident, group, tally) = (self.next_incident, self.next_group, self.last_tally);
-            let counters = Counters { incident, group, tally, rules, wall };
+            let gaps = self.gaps.list().to_vec();
+            let counters = Counters { incident, group, tally, rules, wall, gaps };
             let (kind, key) = COUNTERS;
             keyed.push(Keyed { kind, key: key.to_owned(), value: to_json(&counters) });
         }

@@ -10,6 +10,9 @@ use crate::model::Timestamp;
 /// last stretch alone, so that a replay of that stretch gives the same window.
 pub(super) const LATENESS: Duration = Duration::from_secs(60);
 
+/// Most windows hold one or two reports, and are given no room for more.
+const FEW: usize = 4;
+
 /// Reports kept at most, whatever the threshold: beyond it the oldest go.
 const MAX_REPORTS: usize = 10_000;
 
@@ -51,6 +54,9 @@ impl Window {
         let newest = self.newest(received, width.within).is_none_or(|newest| time >= newest);
         self.forget(received, width.within);
         let at = self.reports.partition_point(|r| r.time <= time);
+        if self.reports.len() < FEW {
+            self.reports.reserve_exact(1);
+        }
         self.reports.insert(at, Report { time, received, amount });
         self.shrink(width.cap);
         let reading = self.read(width.within, newest);

@@ -125,7 +125,7 @@ pub struct Incident {
     pub key: Key,
     /// What its group is known by (`group_by`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub group_key: Option<Key>,
+    pub group_key: Option<Box<Key>>,
     /// The rule's own labels.
     #[serde(default, skip_serializing_if = "no_labels")]
     pub labels: Labels,
@@ -213,7 +213,7 @@ impl Incident {
     /// What its group is known by.
     #[must_use]
     pub fn group_key(&self) -> &Key {
-        self.group_key.as_ref().unwrap_or(&self.key)
+        self.group_key.as_deref().unwrap_or(&self.key)
     }
 
     /// The value of a label: built in, or the rule's own.

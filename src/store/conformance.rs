@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 
-use super::samples::{attempt, callback, channel, engine, group, incident, message, notice, notification, ops, sent};
+use super::samples::{
+    attempt, callback, channel, engine, group, incident, message, notice, notification, ops, sent, whole,
+};
 use super::{
     Appended, Batch, ChannelChanges, ChannelState, Items, Lease, Opened, Reader, Shard, State, Store, StoreError,
 };
@@ -60,7 +62,7 @@ pub(crate) async fn run<B: Backend>(new: impl Fn() -> B) {
 async fn what_is_appended_comes_in_order(backend: &impl Backend) {
     let Running { store, .. } = backend.start().await;
     let appended = join_all((0..50).map(|number| store.append(&Shard::Engine, callback(number)))).await;
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let mut seqs: Vec<u64> = appended.into_iter().map(new).collect();
     seqs.sort_unstable();
     assert_eq!(seqs, (1..=50).collect::<Vec<_>>());
@@ -107,7 +109,7 @@ async fn a_commit_is_there_as_a_whole_after_a_restart(backend: &impl Backend) {
     for number in 0..3 {
         store.append(&Shard::Engine, callback(number)).await.unwrap();
     }
-    let (lease, cursor, state) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, cursor, state) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     assert_eq!((cursor, state.incidents.len(), state.groups.len()), (Cursor::default(), 0, 0));
     let (entries, _) = journal(store.next(&lease, 2, LONG).await);
     let at = entries[1].received_at;
@@ -123,7 +125,7 @@ async fn a_commit_is_there_as_a_whole_after_a_restart(backend: &impl Backend) {
     let Running { store, .. } = backend.start().await;
     let opened = store.open(Shard::Engine, NOW).await.unwrap();
     assert!(opened.last_alive >= at);
-    let (lease, cursor, state) = engine_of(opened);
+    let (lease, cursor, state) = engine_of(opened).await;
     assert_eq!(cursor, Cursor { seq: Seq(2), at });
     assert_eq!((state.incidents, state.groups), (vec![incident(1)], vec![group(1)]));
     assert_eq!(state.keyed, [("stream".to_owned(), "a".to_owned(), "{}".to_owned())]);
@@ -138,8 +140,8 @@ async fn a_commit_is_there_as_a_whole_after_a_restart(backend: &impl Backend) {
 
 async fn an_earlier_owner_is_fenced_off_and_leaves_no_trace(backend: &impl Backend) {
     let Running { store, reader } = backend.start().await;
-    let (old, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (old, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     assert!(lease.epoch > old.epoch);
     let changes = |number| EngineChanges { groups: vec![group(number)], ..EngineChanges::default() };
     // At once, so that they may share a transaction.
@@ -155,7 +157,7 @@ async fn an_earlier_owner_is_fenced_off_and_leaves_no_trace(backend: &impl Backe
     backend.stop().await;
     let Running { store, .. } = backend.start().await;
     assert!(store.commit(&lease, engine(9, Timestamp(9), changes(9))).await.is_err(), "a lease ends with its process");
-    let (_, cursor, _) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (_, cursor, _) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     assert_eq!(cursor.at, Timestamp(8));
     backend.stop().await;
 }
@@ -165,7 +167,7 @@ async fn the_lookback_comes_first(backend: &impl Backend) {
     for number in 0..6 {
         store.append(&Shard::Engine, callback(number)).await.unwrap();
     }
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let mut stamps = Vec::new();
     while stamps.len() < 6 {
         stamps.extend(journal(store.next(&lease, 9, LONG).await).0.iter().map(|entry| entry.received_at));
@@ -176,7 +178,7 @@ async fn the_lookback_comes_first(backend: &impl Backend) {
     let from = |lookback| {
         let store = store.clone();
         async move {
-            let (lease, ..) = engine_of(store.open(Shard::Engine, lookback).await.unwrap());
+            let (lease, ..) = engine_of(store.open(Shard::Engine, lookback).await.unwrap()).await;
             let mut seqs: Vec<u64> = Vec::new();
             while seqs.last() != Some(&6) {
                 seqs.extend(journal(store.next(&lease, 1, LONG).await).0.iter().map(|entry| entry.seq.0));
@@ -190,7 +192,7 @@ async fn the_lookback_comes_first(backend: &impl Backend) {
     assert_eq!(from(since).await, (first..=6).collect::<Vec<_>>());
     backend.stop().await;
     let Running { store, .. } = backend.start().await;
-    let (lease, ..) = engine_of(store.open(Shard::Engine, LONG).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, LONG).await.unwrap()).await;
     let mut seqs: Vec<u64> = Vec::new();
     while seqs.len() < 6 {
         seqs.extend(journal(store.next(&lease, 4, LONG).await).0.iter().map(|entry| entry.seq.0));
@@ -208,7 +210,7 @@ async fn the_head_is_known_exactly(backend: &impl Backend) {
     }
     for max in [1, 2, 4, 5, 6, 7] {
         let Running { store, .. } = &running;
-        let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+        let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
         let (mine, ..) = channel_of(store.open(Shard::Channel(ops()), NOW).await.unwrap());
         let rows = (1..4).flat_map(|_| [notification(&ops(), 1), notification(&other, 1)]).collect();
         let changes = EngineChanges { outbox: rows, ..EngineChanges::default() };
@@ -219,7 +221,7 @@ async fn the_head_is_known_exactly(backend: &impl Backend) {
         running = backend.start().await;
     }
     let Running { store, .. } = &running;
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     assert_eq!(up_to_the_head(store, &lease, 1).await, 6);
     let (mine, ..) = channel_of(store.open(Shard::Channel(ops()), NOW).await.unwrap());
     assert_eq!(up_to_the_head(store, &mine, 1).await, 18);
@@ -257,7 +259,7 @@ async fn up_to_the_head(store: &Arc<dyn Store>, lease: &Lease, max: usize) -> us
 async fn rows_are_handed_to_their_channel_once_and_again_after_a_restart(backend: &impl Backend) {
     let Running { store, .. } = backend.start().await;
     let other = ChannelName::new("other");
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let owe = |rows: Vec<Notification>| {
         let changes = EngineChanges { outbox: rows, ..EngineChanges::default() };
         store.commit(&lease, engine(0, Timestamp(1), changes))
@@ -288,7 +290,7 @@ async fn rows_are_handed_to_their_channel_once_and_again_after_a_restart(backend
 
 async fn a_channel_goes_on_from_its_unfinished_rows(backend: &impl Backend) {
     let Running { store, .. } = backend.start().await;
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let mut closed = group(2);
     closed.closed_at = Some(Timestamp(3));
     let mut owing = closed.clone();
@@ -338,7 +340,7 @@ async fn a_channel_goes_on_from_its_unfinished_rows(backend: &impl Backend) {
 
 async fn a_notice_waits_with_its_words_among_the_rows_of_groups(backend: &impl Backend) {
     let Running { store, .. } = backend.start().await;
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let rows = [notification(&ops(), 1), notice(&ops()), notice(&ops())];
     let changes = EngineChanges { groups: vec![group(1)], outbox: rows.clone().into(), ..EngineChanges::default() };
     store.commit(&lease, engine(0, Timestamp(1), changes)).await.unwrap();
@@ -359,7 +361,7 @@ async fn a_notice_waits_with_its_words_among_the_rows_of_groups(backend: &impl B
 
 async fn groups_are_readable_and_forgotten_ones_are_not_loaded(backend: &impl Backend) {
     let Running { store, reader } = backend.start().await;
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let mut over = incident(2);
     (over.state, over.resolved_at) = (crate::model::State::Resolved, Some(Timestamp(9)));
     let mut pending = incident(3);
@@ -376,7 +378,7 @@ async fn groups_are_readable_and_forgotten_ones_are_not_loaded(backend: &impl Ba
     assert_eq!(reader.group(GroupId(1)).await.unwrap().unwrap(), (group(1), vec![incident(1), also.clone()]));
     assert_eq!(reader.group(GroupId(2)).await.unwrap().unwrap(), (group(2), vec![over]));
     assert!(reader.group(GroupId(9)).await.unwrap().is_none());
-    let (_, _, state) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (_, _, state) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     assert_eq!(state.groups, [group(1)]);
     assert_eq!(state.incidents, [incident(1), pending, also]);
     backend.stop().await;
@@ -429,11 +431,9 @@ pub(crate) fn outbox(batch: Result<Batch, StoreError>) -> Vec<(u64, Notification
 }
 
 /// What an engine goes on from.
-pub(crate) fn engine_of(opened: Opened) -> (Lease, Cursor, EngineState) {
-    match opened.state {
-        State::Engine(state) => (opened.lease, opened.cursor, state),
-        other => panic!("{other:?}"),
-    }
+pub(crate) async fn engine_of(opened: Opened) -> (Lease, Cursor, EngineState) {
+    let State::Engine(parts) = opened.state else { panic!("{:?}", opened.state) };
+    (opened.lease, opened.cursor, whole(parts).await)
 }
 
 /// What a channel goes on from.

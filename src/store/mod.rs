@@ -7,6 +7,8 @@
 pub mod sqlite;
 pub use sqlite::{Archive, Begin, Entries, OpenError, ReadBody, Recorded, Scan, Settings, Sqlite};
 
+pub mod parts;
+pub use parts::{PartSender, Parts};
 pub mod listing;
 pub use listing::{Fate, Listed, Page, Wanted};
 pub mod lookup;
@@ -24,8 +26,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 
 use crate::model::{
-    Attempt, ChannelName, Cursor, Delivery, DeliveryId, DigestId, EngineChanges, EngineState, Entry, Group, GroupId,
-    Incident, Keyed, Message, NewEntry, Notification, Seq, Timestamp,
+    Attempt, ChannelName, Cursor, Delivery, DeliveryId, DigestId, EngineChanges, Entry, Group, GroupId, Incident,
+    Keyed, Message, NewEntry, Notification, Seq, Timestamp,
 };
 
 /// A stretch of work that one owner does at a time.
@@ -67,7 +69,7 @@ pub struct ChannelState {
 #[derive(Debug)]
 pub enum State {
     /// For [`Shard::Engine`].
-    Engine(EngineState),
+    Engine(Parts),
     /// For [`Shard::Channel`].
     Channel(ChannelState),
 }

@@ -4,10 +4,10 @@ use bytes::Bytes;
 
 use crate::model::{
     Abnormal, AbnormalType, Attempt, ChannelName, Cursor, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Detail,
-    EngineChanges, Event, EventId, EventKind, Group, GroupId, Incident, IncidentId, Input, Key, Message, NewEntry,
-    News, Notice, Notification, Reason, Seq, Severity, State, StreamName, Timestamp, Told,
+    EngineChanges, EngineState, Event, EventId, EventKind, Group, GroupId, Incident, IncidentId, Input, Key, Message,
+    NewEntry, News, Notice, Notification, Reason, Seq, Severity, State, StreamName, Timestamp, Told,
 };
-use crate::store::{Changes, ChannelChanges, Commit};
+use crate::store::{Changes, ChannelChanges, Commit, Parts};
 
 /// A push error of about 950 bytes, of one of 10,000 streams; equal numbers are duplicates of each other.
 pub(crate) fn callback(number: u64) -> NewEntry {
@@ -170,4 +170,17 @@ pub(crate) fn engine(seq: u64, at: Timestamp, changes: EngineChanges) -> Commit 
 /// A channel commit up to a row.
 pub(crate) fn channel(id: u64, changes: ChannelChanges) -> Commit {
     Commit { cursor: Cursor { seq: Seq(id), at: Timestamp(0) }, changes: Changes::Channel(changes) }
+}
+
+/// All parts of a state in one.
+pub(crate) async fn whole(mut parts: Parts) -> EngineState {
+    let mut state = EngineState::default();
+    while let Some(part) = parts.next().await.unwrap() {
+        assert!(part.keyed.is_empty() || state.groups.is_empty(), "keyed state comes first");
+        assert!(part.groups.is_empty() || state.incidents.is_empty(), "incidents come last");
+        state.keyed.extend(part.keyed);
+        state.groups.extend(part.groups);
+        state.incidents.extend(part.incidents);
+    }
+    state
 }

@@ -3,7 +3,7 @@
 use super::property::{Disk, reopen};
 use super::quiet::{STREAM, gop, mute, of, sick};
 use super::*;
-use crate::model::{Missed, Mute, MuteId};
+use crate::model::{Missed, Mute, MuteId, State};
 use crate::rules::interval::{Parts, parse_times};
 use crate::rules::{Matchers, StandingMute, TimeInterval};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::model::{EngineState, Group, Incident, Mute, MuteId, Notification, Noun};
+use crate::model::{EngineState, Group, Incident, Mute, MuteId, Notification, Noun, State};
 use crate::rules::interval::{Parts, parse_times};
 use crate::rules::{Matchers, StandingMute, TimeInterval};
 
@@ -37,10 +37,13 @@ impl Disk {
             }
         }
         for row in &changes.outbox {
-            // Delivery renders from what is written: it must be what the engine knows.
+            // Delivery renders from what is written: it must be what the engine knows, but for the deadline, which no
+            // message shows, and how far the figures are in it.
             let members = row.group().and_then(|id| engine.groups.get(&id)).map(|members| members.incidents.as_slice());
             for id in members.unwrap_or_default() {
-                assert_eq!(self.incidents.get(id), engine.incidents.get(id), "{row:?}");
+                let shown = |i: &Incident| Incident { deadline: None, seq: Seq(0), ..i.clone() };
+                let (written, known) = (self.incidents.get(id).map(shown), engine.incidents.get(id).map(shown));
+                assert_eq!(written, known, "{row:?}");
             }
         }
         self.outbox.extend(changes.outbox);
@@ -168,7 +171,7 @@ fn journal(steps: &[Step]) -> Vec<Entry> {
         let stream = StreamName::new("d", "p", &step.stream.to_string());
         let user_ip = (step.lag % 3 != 0).then(|| format!("203.0.113.{}", step.lag % 2).into());
         let input = match (step.what, n % 41) {
-            (_, 40) => Input::Resumed { from: at(now - step.gap as f64 / 2.0), to: at(now) },
+            (_, 10 | 21 | 40) => Input::Resumed { from: at(now - step.gap as f64 / 2.0), to: at(now) },
             (9, _) => {
                 let matchers = format!("stream=\"{}\"", step.stream).into();
                 Input::Muted(Box::new(Mute {

@@ -110,7 +110,7 @@ fn an_acknowledgement_stops_repeats_until_it_grows_worse() {
     bench.get(0.0, late(0.0, 3));
     let incident = bench.engine.incidents.values().next().unwrap().id;
     bench.put(1.0, Input::Acknowledged { incident, by: "U1".into() }).get(5.0, late(5.0, 9));
-    assert_eq!(bench.engine.incidents[&incident].ack, None, "rising clears it");
+    assert_eq!(bench.engine.incidents.get(&incident).unwrap().ack, None, "rising clears it");
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn of_digest() -> Notification {
 
 pub(super) async fn a_digest_its_rows_and_its_members_are_there_after_a_restart(backend: &impl Backend) {
     let Running { store, .. } = backend.start().await;
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let forgotten = vec![GroupId(2), GroupId(3)];
     let changes = EngineChanges { groups: [1, 2, 3].map(group).into(), forgotten, ..EngineChanges::default() };
     store.commit(&lease, engine(0, Timestamp(1), changes)).await.unwrap();
@@ -57,7 +57,7 @@ pub(super) async fn a_digest_its_rows_and_its_members_are_there_after_a_restart(
 
 pub(super) async fn members_come_in_pages_with_their_incidents_as_they_are(backend: &impl Backend) {
     let Running { store, reader } = backend.start().await;
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let of = |id: u64, number: u64| Incident { group: Some(GroupId(number)), ..incident(id) };
     let over = Incident { state: State::Resolved, resolved_at: Some(Timestamp(5)), ..of(4, 3) };
     let incidents = vec![of(1, 1), of(2, 2), of(3, 1), over.clone(), of(5, 4)];

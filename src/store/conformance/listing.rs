@@ -33,7 +33,7 @@ async fn all(reader: &dyn Reader, mut wanted: Wanted) -> Vec<u64> {
 pub(super) async fn deliveries_are_listed_by_state_and_channel_newest_first(backend: &impl Backend) {
     let Running { store, reader } = backend.start().await;
     let other = ChannelName::new("other");
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let rows: Vec<Notification> = vec![
         notification(&ops(), 1),
         notification(&other, 1),

@@ -22,7 +22,7 @@ async fn open(store: &dyn Store, name: ChannelName) -> Lease {
 
 pub(super) async fn what_a_channel_owes_reaches_its_channel_as_the_engines_rows_do(backend: &impl Backend) {
     let Running { store, .. } = backend.start().await;
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let (mine, theirs) = (open(store.as_ref(), ops()).await, open(store.as_ref(), other()).await);
     let changes =
         EngineChanges { groups: vec![group(1)], outbox: vec![notification(&ops(), 1)], ..EngineChanges::default() };
@@ -64,7 +64,7 @@ pub(super) async fn what_a_channel_owes_reaches_its_channel_as_the_engines_rows_
 
 pub(super) async fn what_a_channel_remembers_is_there_after_a_restart(backend: &impl Backend) {
     let Running { store, .. } = backend.start().await;
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let changes = EngineChanges { groups: vec![group(1)], ..EngineChanges::default() };
     store.commit(&lease, engine(0, Timestamp(1), changes)).await.unwrap();
     let (mine, theirs) = (open(store.as_ref(), ops()).await, open(store.as_ref(), other()).await);

@@ -1,6 +1,6 @@
 //! The engine's lifecycle state in tables: incidents, groups, keyed state.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, int, whole};
@@ -64,22 +64,52 @@ impl Prepared {
     }
 }
 
-/// All that the engine goes on from.
-pub(super) fn load(conn: &Connection) -> Result<EngineState, Fault> {
-    let mut incidents: Vec<Incident> =
-        all(conn, "SELECT data FROM incidents WHERE state IN ('pending', 'firing')", "incident")?;
-    incidents.extend(all(
-        conn,
+/// Records of a part of the state.
+const PART: usize = 512;
+
+/// All that the engine goes on from, part by part, for as long as `take` wants more.
+pub(super) fn load(conn: &Connection, take: &mut dyn FnMut(EngineState) -> bool) -> Result<(), Fault> {
+    let keyed = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let whole = |keyed| EngineState { keyed, ..EngineState::default() };
+    let goes_on =
+        in_parts(conn, "SELECT kind, key, value FROM keyed ORDER BY kind, key", keyed, &mut |part| take(whole(part)))?
+            && in_parts(
+                conn,
+                "SELECT data FROM incident_groups WHERE forgotten = 0 ORDER BY id",
+                |row| parse(text(row.get_ref(0)?)?, "group"),
+                &mut |groups| take(EngineState { groups, ..EngineState::default() }),
+            )?;
+    let incidents = [
+        "SELECT data FROM incidents WHERE state IN ('pending', 'firing')",
         "SELECT i.data FROM incident_groups g JOIN incidents i ON i.group_id = g.id \
          WHERE g.forgotten = 0 AND i.state = 'resolved'",
-        "incident",
-    )?);
-    incidents.sort_by_key(|incident: &Incident| incident.id);
-    let mut groups: Vec<Group> = all(conn, "SELECT data FROM incident_groups WHERE forgotten = 0", "group")?;
-    groups.sort_by_key(|group: &Group| group.id);
-    let mut statement = conn.prepare("SELECT kind, key, value FROM keyed ORDER BY kind, key")?;
-    let keyed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    Ok(EngineState { incidents, groups, keyed: keyed.collect::<Result<_, _>>()? })
+    ];
+    for sql in incidents.iter().take_while(|_| goes_on) {
+        let read = |row: &Row<'_>| parse(text(row.get_ref(0)?)?, "incident");
+        if !in_parts(conn, sql, read, &mut |incidents| take(EngineState { incidents, ..EngineState::default() }))? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads rows and gives them away part by part; `false` if no more are wanted.
+fn in_parts<T>(
+    conn: &Connection,
+    sql: &str,
+    read: impl Fn(&Row<'_>) -> Result<T, Fault>,
+    take: &mut dyn FnMut(Vec<T>) -> bool,
+) -> Result<bool, Fault> {
+    let mut statement = conn.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut part = Vec::with_capacity(PART);
+    while let Some(row) = rows.next()? {
+        part.push(read(row)?);
+        if part.len() == PART && !take(std::mem::replace(&mut part, Vec::with_capacity(PART))) {
+            return Ok(false);
+        }
+    }
+    Ok(part.is_empty() || take(part))
 }
 
 /// A group and its incidents, by number ascending.
@@ -182,16 +212,6 @@ fn with_text<T: serde::Serialize>(things: Vec<T>) -> Result<Vec<(T, String)>, Fa
 
 pub(super) fn written(thing: &impl serde::Serialize) -> Result<String, Fault> {
     serde_json::to_string(thing).map_err(|error| Fault::Unreadable(format!("can't be kept: {error}")))
-}
-
-fn all<T: DeserializeOwned>(conn: &Connection, sql: &str, what: &str) -> Result<Vec<T>, Fault> {
-    let mut statement = conn.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(parse(text(row.get_ref(0)?)?, what)?);
-    }
-    Ok(found)
 }
 
 /// A column that holds text.

@@ -66,8 +66,8 @@ use self::shards::Standing;
 use self::shared::Shared;
 use self::start::Started;
 use super::{
-    Appended, Batch, Changes, ChannelState, Commit, EngineState, Lease, Members, Opened, Page, Reader, Seated, Shard,
-    State, Store, StoreError, Table, Wanted,
+    Appended, Batch, Changes, ChannelState, Commit, Lease, Members, Opened, Page, Parts, Reader, Seated, Shard, State,
+    Store, StoreError, Table, Wanted,
 };
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -135,16 +135,19 @@ impl Sqlite {
         }
     }
 
-    async fn open_engine(&self, standing: Standing, lookback: Duration) -> Result<EngineState, StoreError> {
+    async fn open_engine(&self, standing: Standing, lookback: Duration) -> Result<Parts, StoreError> {
         let cursor = standing.cursor;
-        let (state, warm) = self
-            .readers
-            .read(move |conn| Ok((incidents::load(conn)?, journal::first_since(conn, cursor.at - lookback)?)))
-            .await?;
+        let warm = self.readers.read(move |conn| journal::first_since(conn, cursor.at - lookback)).await?;
         let next = Seq(cursor.seq.0 + 1);
         let from = warm.map_or(next, |span| span.first.min(next));
         lock(&self.feeds).insert(Shard::Engine, Arc::new(Feed::engine(from)));
-        Ok(state)
+        let (sender, parts) = Parts::new();
+        let (readers, into) = (Arc::clone(&self.readers), sender.clone());
+        tokio::spawn(async move {
+            let how = readers.read(move |conn| incidents::load(conn, &mut |part| into.send(part))).await;
+            sender.end(how).await;
+        });
+        Ok(parts)
     }
 
     async fn open_channel(&self, channel: &ChannelName, standing: Standing) -> Result<ChannelState, StoreError> {

@@ -301,7 +301,9 @@ fn missing_table(fault: &Fault) -> bool {
 mod tests {
     use super::super::{incidents, outbox};
     use super::*;
-    use crate::model::{DeliveryId, DeliveryState, EngineChanges, Group, GroupId, Incident, News, Severity, Timestamp};
+    use crate::model::{
+        DeliveryId, DeliveryState, EngineChanges, EngineState, Group, GroupId, Incident, News, Severity, Timestamp,
+    };
     use crate::store::samples::{group, incident, notice, notification, ops};
 
     /// A database as the first schema made it, with a row in each table that delivery reads.
@@ -338,7 +340,13 @@ mod tests {
             let conn = open(&file).unwrap();
             let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
             assert_eq!(version, MIGRATIONS.len() as i64);
-            let engine = incidents::load(&conn).unwrap();
+            let mut engine = EngineState::default();
+            let mut take = |part: EngineState| {
+                engine.groups.extend(part.groups);
+                engine.incidents.extend(part.incidents);
+                true
+            };
+            incidents::load(&conn, &mut take).unwrap();
             assert_eq!((engine.incidents, engine.groups), (vec![incident.clone()], vec![group.clone()]));
             let state = outbox::load(&conn, &ops(), DeliveryId(3), Timestamp(0)).unwrap();
             let ids: Vec<_> = state.deliveries.iter().map(|row| (row.id.0, row.notification.group())).collect();

@@ -162,7 +162,7 @@ async fn a_database_killed_before_its_first_table_is_made_anew() {
 async fn old_callbacks_go_and_their_numbers_do_not_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock) = open_with_clock(Settings::for_testing(dir.path()));
-    let (lease, ..) = engine_of(store.open(Shard::Engine, DAY).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, DAY).await.unwrap()).await;
     fill(&store, 0..20).await;
     store.commit(&lease, engine(10, clock.steady(), EngineChanges::default())).await.unwrap();
     pass(&clock, 10 * DAY);
@@ -193,7 +193,7 @@ async fn old_callbacks_go_and_their_numbers_do_not_come_back() {
 async fn what_is_over_goes_with_its_message_unless_something_is_still_owed() {
     let dir = tempfile::tempdir().unwrap();
     let (store, clock) = open_with_clock(Settings::for_testing(dir.path()));
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let mine = store.open(Shard::Channel(ops()), NOW).await.unwrap().lease;
     let now = clock.steady();
     let over = |number| {
@@ -238,7 +238,7 @@ async fn what_is_over_goes_with_its_message_unless_something_is_still_owed() {
         .execute_batch("DELETE FROM outbox; DELETE FROM shards")
         .unwrap();
     let store = open(Settings::for_testing(dir.path()));
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let mine = store.open(Shard::Channel(ops()), NOW).await.unwrap().lease;
     let changes = EngineChanges { outbox: vec![notification(&ops(), 2)], ..EngineChanges::default() };
     store.commit(&lease, engine(0, now, changes)).await.unwrap();
@@ -277,7 +277,7 @@ async fn the_log_stays_within_its_bound_under_load() {
 async fn an_engine_that_lags_behind_memory_misses_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(Settings { tail: 10, ..Settings::for_testing(dir.path()) });
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let mut seqs: Vec<u64> = Vec::new();
     for round in 0..20 {
         fill(&store, round * 37..(round + 1) * 37).await;

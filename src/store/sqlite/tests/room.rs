@@ -25,7 +25,7 @@ fn rules_loaded() -> NewEntry {
 /// All `Resumed` in the journal.
 async fn resumptions(dir: &Path) -> Vec<(Timestamp, Timestamp)> {
     let store = open(Settings::for_testing(dir));
-    let (lease, ..) = engine_of(store.open(Shard::Engine, 1000 * DAY).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, 1000 * DAY).await.unwrap()).await;
     let mut found = Vec::new();
     loop {
         let (entries, _) = journal(store.next(&lease, 1000, NOW).await);
@@ -46,7 +46,7 @@ async fn at_the_size_cap_old_ones_go_and_needed_ones_make_it_refuse() {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings { max_bytes: 3 << 20, ..Settings::for_testing(dir.path()) };
     let (store, clock) = open_with_clock(settings);
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let mut number = 0;
     let refusal = loop {
         pass(&clock, Duration::from_secs(2));
@@ -118,7 +118,7 @@ async fn on_a_full_disk_nothing_is_kept_by_halves_and_it_comes_back() {
     let dir = tempfile::tempdir().unwrap();
     let settings = Settings { hard_bytes: Some(1 << 20), ..Settings::for_testing(dir.path()) };
     let (store, clock) = open_with_clock(settings);
-    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap());
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
     let large = EngineChanges {
         groups: vec![group(1)],
         keyed: vec![Keyed { kind: "stream", key: "k".to_owned(), value: Some("x".repeat(2 << 20)) }],
