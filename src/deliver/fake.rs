@@ -296,11 +296,15 @@ impl Reader for Fake {
             let inner = self.lock();
             let seated = |message: &&Message| message.folded.is_some_and(|folded| folded.digest == digest);
             let mine = inner.messages.values().filter(|message| message.channel == *channel).filter(seated);
-            let mut groups: Vec<GroupId> = mine.map(|message| message.group).filter(|group| *group > after).collect();
-            groups.sort_unstable();
-            groups.truncate(max);
-            let incidents = |group: &GroupId| inner.groups.get(group).map(|(_, incidents)| incidents.clone());
-            Ok(groups.into_iter().map(|group| (group, incidents(&group).unwrap_or_default())).collect())
+            let mut behind: Vec<&Message> = mine.filter(|message| message.group > after).collect();
+            behind.sort_unstable_by_key(|message| message.group);
+            behind.truncate(max);
+            let member = |message: &Message| {
+                let incidents = inner.groups.get(&message.group).map(|(_, incidents)| incidents.clone());
+                let (group, stands_in) = (message.group, message.stands_in.clone());
+                Seated { group, stands_in, incidents: incidents.unwrap_or_default() }
+            };
+            Ok(behind.into_iter().map(member).collect())
         })
     }
 }

@@ -206,8 +206,16 @@ pub trait Store: Send + Sync {
 /// A group and its incidents, by number ascending.
 pub type Members = (Group, Vec<Incident>);
 
-/// A member of a digest: its number and its incidents, by number ascending.
-pub type Seated = (GroupId, Vec<Incident>);
+/// A member of a digest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seated {
+    /// Its number.
+    pub group: GroupId,
+    /// The channels for which it is told there, besides the digest's own.
+    pub stands_in: Vec<ChannelName>,
+    /// Its incidents, by number ascending; none once they are no longer kept.
+    pub incidents: Vec<Incident>,
+}
 
 /// Reading for rendering, lists and checks; short reads on connections of their own.
 pub trait Reader: Send + Sync {

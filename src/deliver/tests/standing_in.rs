@@ -3,7 +3,7 @@
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::model::{Cause, News, Notification, Severity};
+use crate::model::{Cause, Incident, IncidentId, News, Notification, Severity};
 
 /// The work of a channel that falls back on another.
 fn falls_back(channel: &Arc<Channel>, fallback: &Arc<Channel>) -> Assignment {
@@ -93,6 +93,11 @@ async fn the_members_of_a_digest_that_waits_are_told_by_the_fallback() {
     let (world, hook, chat) = (World::new(), webhook(&down.url), FakeChat::slack(vec![]).await);
     let room = room(&chat);
     let own: Vec<DeliveryId> = (1..=5).map(|group| world.owe(&hook, group, Reason::Post)).collect();
+    // One of them has a trouble that concerns the fallback as well, which is over.
+    world.store.revise(3, |_, incidents| {
+        let (id, notify, state) = (IncidentId(99), vec![room.name.clone()], State::Resolved);
+        incidents.push(Incident { id, notify, state, ..incidents[0].clone() });
+    });
     let workers = [world.run_as(falls_back(&hook, &room)), world.run(&room)];
     for id in own {
         world.done(id, DeliveryOutcome::Folded).await;
@@ -105,7 +110,10 @@ async fn the_members_of_a_digest_that_waits_are_told_by_the_fallback() {
     };
     world.store.until("five told by the fallback", told).await;
     chat.until(1).await;
-    assert!(chat.asked().len() <= 2, "in a digest of its own");
+    let asked = chat.asked();
+    assert!(asked.len() <= 2, "in a digest of its own");
+    let said = asked[0].body.to_string();
+    assert!(said.contains("5 streams"), "all that it stands in for, not only what is its own: {said}");
     let passed =
         world.store.lock().keyed.keys().filter(|(name, kind, _)| *name == hook.name && kind == "passed_on").count();
     assert_eq!(passed, 5);

@@ -151,14 +151,14 @@ impl Worker {
                 // What can't be read now is read a minute later.
                 let read = self.context.reader.members(&self.channel.name, digest, after, PAGE).await;
                 let Ok(members) = read else { break };
-                let Some((last, _)) = members.last() else { break };
-                after = *last;
-                for (group, incidents) in &members {
+                let Some(last) = members.last() else { break };
+                after = last.group;
+                for member in members {
                     let is_urgent = |i: &Incident| i.is_firing() && i.severity == Severity::Critical;
-                    if incidents.iter().any(is_urgent) {
-                        let stood_for = self.desk.stood_for(*group).into_iter().next();
+                    if member.incidents.iter().any(is_urgent) {
+                        let stood_for = member.stands_in.into_iter().next();
                         let stands_in = stood_for.unwrap_or_else(|| self.channel.name.clone());
-                        let passed = self.aside.pass_on.member(*group, stands_in, self.now());
+                        let passed = self.aside.pass_on.member(member.group, stands_in, self.now());
                         self.pass(passed);
                     }
                 }

@@ -7,9 +7,9 @@ use super::super::plan::Plan;
 use super::super::topic::Topic;
 use super::super::wording::{Subject, word};
 use super::Worker;
-use crate::model::{DigestId, GroupId, Incident, Timestamp};
+use crate::model::{ChannelName, DigestId, GroupId, Incident, Timestamp};
 use crate::render::{DigestView, Gathered};
-use crate::store::StoreError;
+use crate::store::{Seated, StoreError};
 
 /// Groups that one commit makes members of a digest.
 const MOST_FOLDED: usize = 1_024;
@@ -116,22 +116,24 @@ impl Worker {
                     return Ok(None);
                 }
             };
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            for (group, incidents) in &page {
-                self.see(id, *group, incidents, &mut gathered);
+            let Some(last) = page.last() else { break };
+            after = last.group;
+            for member in &page {
+                self.see(id, member, &mut gathered);
             }
         }
         self.desk.looked(id);
         Ok(Some(gathered))
     }
 
-    fn see(&mut self, id: DigestId, group: GroupId, incidents: &[Incident], gathered: &mut Gathered) {
-        let ours = |incident: &&Incident| incident.notify.contains(&self.channel.name);
+    fn see(&mut self, id: DigestId, member: &Seated, gathered: &mut Gathered) {
+        let Seated { group, stands_in, incidents } = member;
+        let concerned = |name: &ChannelName| *name == self.channel.name || stands_in.contains(name);
+        let ours = |incident: &&Incident| incident.notify.iter().any(concerned);
         // As with a message of its own: it is told to its end even if new rules took it from the channel.
         let all = !incidents.iter().any(|incident| ours(&incident));
         let told = || incidents.iter().filter(|incident| all || ours(incident));
-        if self.desk.see(id, group, !told().any(Incident::is_firing)) {
+        if self.desk.see(id, *group, !told().any(Incident::is_firing)) {
             told().for_each(|incident| gathered.add(incident));
         }
     }

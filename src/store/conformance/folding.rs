@@ -1,7 +1,7 @@
 //! Many groups told by one message: digests, their rows and their members.
 
 use super::super::samples::{channel, engine, group, incident, message, ops, sent};
-use super::super::{ChannelChanges, DIGEST, Shard};
+use super::super::{ChannelChanges, DIGEST, Seated, Shard};
 use super::{Backend, NOW, Running, channel_of, engine_of, outbox};
 use crate::model::{
     ChannelName, Delivery, DeliveryOutcome, DigestId, EngineChanges, Folded, GroupId, Incident, Keyed, Message, News,
@@ -66,17 +66,25 @@ pub(super) async fn members_come_in_pages_with_their_incidents_as_they_are(backe
     let (mine, ..) = channel_of(store.open(Shard::Channel(ops()), NOW).await.unwrap());
     let other = ChannelName::new("other");
     let (theirs, ..) = channel_of(store.open(Shard::Channel(other.clone()), NOW).await.unwrap());
-    let messages =
-        vec![member(1, STORM), member(2, STORM), member(3, STORM), member(99, STORM), member(4, DigestId(8))];
+    let second = Message { stands_in: vec![other.clone()], ..member(2, STORM) };
+    let messages = vec![member(1, STORM), second, member(3, STORM), member(99, STORM), member(4, DigestId(8))];
     store.commit(&mine, channel(0, ChannelChanges { messages, ..ChannelChanges::default() })).await.unwrap();
     let elsewhere = Message { channel: other.clone(), ..member(4, DigestId(9)) };
     let changes = ChannelChanges { messages: vec![elsewhere], ..ChannelChanges::default() };
     store.commit(&theirs, channel(0, changes)).await.unwrap();
 
     let page = reader.members(&ops(), STORM, GroupId(0), 2).await.unwrap();
-    assert_eq!(page, [(GroupId(1), vec![of(1, 1), of(3, 1)]), (GroupId(2), vec![of(2, 2)])]);
+    let seated = |group: u64, stands_in: &[ChannelName], incidents| Seated {
+        group: GroupId(group),
+        stands_in: stands_in.to_vec(),
+        incidents,
+    };
+    assert_eq!(
+        page,
+        [seated(1, &[], vec![of(1, 1), of(3, 1)]), seated(2, std::slice::from_ref(&other), vec![of(2, 2)])]
+    );
     let page = reader.members(&ops(), STORM, GroupId(2), 9).await.unwrap();
-    assert_eq!(page, [(GroupId(3), vec![over]), (GroupId(99), vec![])], "one that was pruned has none");
+    assert_eq!(page, [seated(3, &[], vec![over]), seated(99, &[], vec![])], "one that was pruned has none");
     assert!(reader.members(&ops(), STORM, GroupId(99), 9).await.unwrap().is_empty());
     assert!(reader.members(&other, STORM, GroupId(0), 9).await.unwrap().is_empty());
     assert_eq!(reader.members(&other, DigestId(9), GroupId(0), 9).await.unwrap().len(), 1);

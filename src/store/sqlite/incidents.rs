@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, int, whole};
+use super::outbox;
 use crate::model::{
     About, ChannelName, DigestId, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Keyed, Notification,
 };
@@ -138,8 +139,8 @@ pub(super) fn members(
     max: usize,
 ) -> Result<Vec<Seated>, Fault> {
     let mut statement = conn.prepare_cached(
-        "SELECT m.group_id, i.data FROM ( \
-             SELECT group_id FROM messages WHERE digest = ?1 AND group_id > ?2 AND channel = ?3 \
+        "SELECT m.group_id, m.stands_in, i.data FROM ( \
+             SELECT group_id, stands_in FROM messages WHERE digest = ?1 AND group_id > ?2 AND channel = ?3 \
              ORDER BY group_id LIMIT ?4) m \
          LEFT JOIN incidents i ON i.group_id = m.group_id ORDER BY m.group_id, i.id",
     )?;
@@ -147,15 +148,15 @@ pub(super) fn members(
     let mut found: Vec<Seated> = Vec::new();
     while let Some(row) = rows.next()? {
         let group = GroupId(whole(row.get(0)?));
-        if found.last().is_none_or(|(last, _)| *last != group) {
-            found.push((group, Vec::new()));
+        if found.last().is_none_or(|last| last.group != group) {
+            found.push(Seated { group, stands_in: outbox::stands_in(row, 1)?, incidents: Vec::new() });
         }
-        let incident = match row.get_ref(1)? {
+        let incident = match row.get_ref(2)? {
             rusqlite::types::ValueRef::Null => None,
             data => Some(parse(text(data)?, "incident")?),
         };
-        if let Some((_, incidents)) = found.last_mut() {
-            incidents.extend(incident);
+        if let Some(member) = found.last_mut() {
+            member.incidents.extend(incident);
         }
     }
     Ok(found)

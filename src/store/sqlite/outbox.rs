@@ -182,10 +182,6 @@ fn unfinished(
 }
 
 fn message(row: &Row<'_>) -> Result<Message, Fault> {
-    let stands_in = match row.get_ref(6)? {
-        rusqlite::types::ValueRef::Null => Vec::new(),
-        names => incidents::parse(incidents::text(names)?, "channels that a message stands in for")?,
-    };
     Ok(Message {
         group: GroupId(whole(row.get(0)?)),
         channel: ChannelName::new(row.get_ref(1)?.as_str().map_err(|error| Fault::Unreadable(error.to_string()))?),
@@ -193,7 +189,7 @@ fn message(row: &Row<'_>) -> Result<Message, Fault> {
         place: row.get(3)?,
         revision: whole(row.get(4)?),
         posted_at: Timestamp(row.get(5)?),
-        stands_in,
+        stands_in: stands_in(row, 6)?,
         folded: match row.get::<_, Option<i64>>(7)? {
             None => None,
             Some(digest) => Some(Folded {
@@ -202,6 +198,14 @@ fn message(row: &Row<'_>) -> Result<Message, Fault> {
             }),
         },
     })
+}
+
+/// The channels that a message stands in for.
+pub(super) fn stands_in(row: &Row<'_>, column: usize) -> Result<Vec<ChannelName>, Fault> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(Vec::new()),
+        names => incidents::parse(incidents::text(names)?, "channels that a message stands in for"),
+    }
 }
 
 fn digest_of(notification: &Notification) -> Option<DigestId> {
