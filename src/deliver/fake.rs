@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
+use super::fake_chat::PATIENCE;
 use crate::model::{
     Allow, Attempt, Channel, ChannelName, Cursor, Delivery, DeliveryId, DeliveryState, DigestId, EventKind, Group,
     GroupId, Incident, IncidentId, Key, Language, Message, NewEntry, News, Notice, Notification, Reason, Receivers,
@@ -131,7 +132,7 @@ impl Fake {
     /// Waits until something holds of what is kept.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Inner) -> bool) {
         let mut changed = self.changed.subscribe();
-        let waited = tokio::time::timeout(Duration::from_secs(15), async {
+        let waited = tokio::time::timeout(PATIENCE, async {
             while !holds(&self.lock()) {
                 changed.changed().await.unwrap();
             }

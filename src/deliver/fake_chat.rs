@@ -9,6 +9,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
 
+/// Longest wait for what must come: much longer than it takes, even while a busy machine has other things to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
 /// What the chat does with one request.
 #[derive(Clone)]
 pub(crate) enum Answer {
@@ -90,7 +93,7 @@ impl FakeChat {
     /// Waits until `count` requests have come.
     pub(crate) async fn until(&self, count: usize) {
         let mut counted = self.count.subscribe();
-        let waited = tokio::time::timeout(Duration::from_secs(15), counted.wait_for(|seen| *seen >= count)).await;
+        let waited = tokio::time::timeout(PATIENCE, counted.wait_for(|seen| *seen >= count)).await;
         assert!(waited.is_ok(), "only {:?} came", self.methods());
     }
 

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::fake::{Fake, Inner, channel, slack, slack_webhook, telegram, webhook, wecom};
-use super::fake_chat::{Answer, FakeChat};
+use super::fake_chat::{Answer, FakeChat, PATIENCE};
 use super::*;
 use crate::model::{
     Channel, ChannelName, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, GroupId, Message, Notice, Reason,

@@ -117,7 +117,7 @@ async fn a_test_goes_out_at_once_from_a_parked_channel_and_unparks_it() {
 async fn test(orders: &mpsc::Sender<Order>) -> Tested {
     let (answer, answered) = oneshot::channel();
     orders.send(Order::Test(answer)).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(15), answered).await.unwrap().unwrap()
+    tokio::time::timeout(PATIENCE, answered).await.unwrap().unwrap()
 }
 
 #[tokio::test]

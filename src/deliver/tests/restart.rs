@@ -147,7 +147,7 @@ async fn an_owner_that_was_replaced_stops() {
     world.pass(&ops, Duration::ZERO).await;
     let new = world.run(&ops);
     world.owe(&ops, 1, Reason::Post);
-    let fenced = tokio::time::timeout(Duration::from_secs(15), async {
+    let fenced = tokio::time::timeout(PATIENCE, async {
         let mut group = 1;
         while !old.is_finished() {
             group += 1;
