@@ -1,5 +1,5 @@
 //! The whole binary under load, on one machine: throughput against a bare endpoint, callback to chat, memory, restart,
-//! a full outbox, and how often and how soon people are told.
+//! a full outbox, how often and how soon people are told, and how soon a command is followed.
 //!
 //! ```text
 //! cargo bench --bench load -- throughput [SECONDS] [CONNECTIONS] [ROUNDS]
@@ -8,11 +8,13 @@
 //! cargo bench --bench load -- restart [CALLBACKS]
 //! cargo bench --bench load -- backlog [ROWS] [slack|slack_hook|telegram|wecom|webhook]
 //! cargo bench --bench load -- telling [SECONDS] [SCENARIO]
+//! cargo bench --bench load -- answering [SECONDS] [CALLBACKS A SECOND, 0 FOR ALL THAT GO]
 //! ```
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that can not go on shall fail")]
 #![expect(clippy::disallowed_methods, reason = "it measures from outside, with a clock of its own")]
 
+mod answering;
 mod backlog;
 #[path = "../../tests/all/bot.rs"]
 #[expect(dead_code, reason = "shared with the tests, which need more of it")]
@@ -56,7 +58,8 @@ fn main() {
                 backlog::measure(number(1, 100_000), words.get(2).map_or("telegram", String::as_str)).await
             }
             Some("telling") => telling::measure(number(1, 60), words.get(2).map(String::as_str)).await,
-            _ => println!("say what to measure: throughput, latency, memory, restart, backlog or telling"),
+            Some("answering") => answering::measure(number(1, 30), number(2, 1_000)).await,
+            _ => println!("say what to measure: throughput, latency, memory, restart, backlog, telling or answering"),
         }
     });
 }
