@@ -110,7 +110,7 @@ async fn run(streams: u64, seed: u64, minute: Duration) -> bool {
 fn rules(fakes: &[Fake]) -> String {
     let fallback = |kind: Kind| match kind {
         Kind::SlackBot | Kind::Telegram => "",
-        Kind::SlackHook | Kind::Wecom => ", fallback: telegram",
+        Kind::SlackHook | Kind::Wecom | Kind::WecomApp => ", fallback: telegram",
         Kind::Webhook => ", fallback: slack",
     };
     let channel =
@@ -147,6 +147,7 @@ async fn play(fakes: Arc<Vec<Fake>>, minute: Duration, start: Instant) {
             Event::Be(mode) => fake.be(mode),
             Event::DeleteAll => fake.delete_all(),
             Event::Migrate => fake.migrate(),
+            Event::Expire => fake.expire(),
         }
         println!("{:6.1} s: {} {event:?}", start.elapsed().as_secs_f64(), kind.name());
     }

@@ -19,12 +19,14 @@ pub(crate) enum Event {
     DeleteAll,
     /// The Telegram group becomes a supergroup.
     Migrate,
+    /// WeCom's access token ends before its time.
+    Expire,
 }
 
 /// The script in order: when, to whom, what. `minute` is how long a scripted minute takes.
 pub(crate) fn script(minute: Duration) -> Vec<(Duration, Kind, Event)> {
-    use Event::{Be, DeleteAll, Migrate};
-    use Kind::{SlackBot, SlackHook, Telegram, Webhook, Wecom};
+    use Event::{Be, DeleteAll, Expire, Migrate};
+    use Kind::{SlackBot, SlackHook, Telegram, Webhook, Wecom, WecomApp};
     let part = |share: f64| minute.mul_f64(share).as_secs().max(1);
     let mut script: Vec<(f64, Kind, Event)> = vec![
         (0.0, SlackBot, Be(Mode::Limiting(part(0.5)))),
@@ -50,6 +52,14 @@ pub(crate) fn script(minute: Duration) -> Vec<(Duration, Kind, Event)> {
         (5.0, Wecom, Be(Mode::Well)),
         (6.0, Wecom, Be(Mode::Silent)),
         (8.0, Wecom, Be(Mode::Well)),
+        (0.0, WecomApp, Expire),
+        (1.0, WecomApp, Be(Mode::Resetting)),
+        (2.0, WecomApp, Be(Mode::Limiting(60))),
+        (4.0, WecomApp, Be(Mode::Page)),
+        (5.0, WecomApp, Be(Mode::Well)),
+        (5.0, WecomApp, Expire),
+        (7.0, WecomApp, Be(Mode::Refusing)),
+        (9.0, WecomApp, Be(Mode::Well)),
         (0.0, Webhook, Be(Mode::Silent)),
         (10.0, Webhook, Be(Mode::Well)),
     ];

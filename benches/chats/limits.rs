@@ -31,7 +31,9 @@ pub(crate) fn judge(kind: Kind, body: &Value) -> Option<String> {
     match kind {
         Kind::SlackBot | Kind::SlackHook => judge_slack(body),
         Kind::Telegram => judge_telegram(body),
-        Kind::Wecom => judge_wecom(body),
+        Kind::Wecom => judge_wecom(body, 4_096),
+        Kind::WecomApp if body["agentid"] != 7 || body["touser"] != "ann" => Some("a message to nobody".to_owned()),
+        Kind::WecomApp => judge_wecom(body, 2_048),
         Kind::Webhook => body["text"].as_str().is_none_or(str::is_empty).then(|| "no text".to_owned()),
     }
 }
@@ -123,10 +125,11 @@ pub(crate) fn parse_html(text: &str) -> Result<String, String> {
     }
 }
 
-fn judge_wecom(body: &Value) -> Option<String> {
+/// `markdown` is how many bytes of it are taken.
+fn judge_wecom(body: &Value, markdown: usize) -> Option<String> {
     let kind = body["msgtype"].as_str().unwrap_or_default();
     let content = body[kind]["content"].as_str().unwrap_or_default();
-    let most = if kind == "text" { 2_048 } else { 4_096 };
+    let most = if kind == "text" { 2_048 } else { markdown };
     match content.len() {
         _ if !["text", "markdown", "markdown_v2"].contains(&kind) => Some(format!("40008 msgtype {kind:?}")),
         0 => Some("44004 empty content".to_owned()),

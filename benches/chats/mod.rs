@@ -31,12 +31,14 @@ pub(crate) enum Kind {
     SlackHook,
     Telegram,
     Wecom,
+    WecomApp,
     Webhook,
 }
 
 impl Kind {
     /// All of them.
-    pub(crate) const ALL: [Kind; 5] = [Kind::SlackBot, Kind::SlackHook, Kind::Telegram, Kind::Wecom, Kind::Webhook];
+    pub(crate) const ALL: [Kind; 6] =
+        [Kind::SlackBot, Kind::SlackHook, Kind::Telegram, Kind::Wecom, Kind::WecomApp, Kind::Webhook];
 
     /// The name of its channel in `rules.yaml`.
     pub(crate) fn name(self) -> &'static str {
@@ -45,6 +47,7 @@ impl Kind {
             Kind::SlackHook => "slack_hook",
             Kind::Telegram => "telegram",
             Kind::Wecom => "wecom",
+            Kind::WecomApp => "wecom_app",
             Kind::Webhook => "webhook",
         }
     }
@@ -63,6 +66,9 @@ impl Kind {
                 format!("{{ type: telegram, token: \"123456:TEST\", chat_id: {GROUP}, api_url: \"http://{at}\"")
             }
             Kind::Wecom => format!("{{ type: wecom, key: good, api_url: \"http://{at}\""),
+            Kind::WecomApp => {
+                format!("{{ type: wecom, corp_id: ww1, agent_id: 7, secret: good, to: [ann], api_url: \"http://{at}\"")
+            }
             Kind::Webhook => format!("{{ type: webhook, url: \"http://{at}/hook\""),
         }
     }
@@ -139,6 +145,9 @@ pub(crate) struct Chat {
     /// Calls that were on their way when the chat said "wait".
     pub(crate) crossed: usize,
     moved: bool,
+    /// Access tokens given so far, of which the last is good; none is while it is zero.
+    tokens: u64,
+    token_is_good: bool,
     paces: HashMap<&'static str, Pace>,
     holds: HashMap<&'static str, (Instant, Instant)>,
 }
@@ -172,6 +181,11 @@ impl Fake {
     /// The Telegram group becomes a supergroup.
     pub(crate) fn migrate(&self) {
         self.chat().moved = true;
+    }
+
+    /// The access token that was given is worth nothing any more.
+    pub(crate) fn expire(&self) {
+        self.chat().token_is_good = false;
     }
 
     /// A person deletes every message.
@@ -274,10 +288,13 @@ fn limited(kind: Kind, secs: u64) -> Answer {
             let wait = json!({ "retry_after": secs });
             (429, json!({ "ok": false, "error_code": 429, "description": said, "parameters": wait }).to_string())
         }
-        Kind::Wecom => (200, json!({ "errcode": 45009, "errmsg": "api freq out of limit" }).to_string()),
+        Kind::Wecom | Kind::WecomApp => {
+            (200, json!({ "errcode": 45009, "errmsg": "api freq out of limit" }).to_string())
+        }
         Kind::Webhook => (429, String::new()),
     };
-    Answer { status, retry_after: (kind != Kind::Wecom && kind != Kind::Telegram).then_some(secs), body }
+    let in_head = matches!(kind, Kind::SlackBot | Kind::SlackHook | Kind::Webhook);
+    Answer { status, retry_after: in_head.then_some(secs), body }
 }
 
 fn trouble(kind: Kind, mode: Mode) -> Answer {
@@ -293,7 +310,9 @@ fn trouble(kind: Kind, mode: Mode) -> Answer {
             let said = json!({ "ok": false, "error_code": 500, "description": "Internal Server Error" });
             Answer::of(500, said.to_string())
         }
-        (_, Kind::Wecom) => Answer::fine(json!({ "errcode": -1, "errmsg": "system busy" }).to_string()),
+        (_, Kind::Wecom | Kind::WecomApp) => {
+            Answer::fine(json!({ "errcode": -1, "errmsg": "system busy" }).to_string())
+        }
         (_, Kind::Webhook) => Answer::of(503, ""),
     }
 }
@@ -337,6 +356,10 @@ impl Chat {
             // One a second; two may meet on the way.
             (Kind::Telegram, _) => &[("chat 3 s", 4, Duration::from_secs(3)), ("group", 20, minute)],
             (Kind::Wecom, _) => &[("robot", 20, minute)],
+            // Tokens are kept, not fetched for each message.
+            (Kind::WecomApp, "gettoken") => &[("tokens", 20, minute)],
+            // More than that to a member is dropped without a word.
+            (Kind::WecomApp, _) => &[("member", 30, minute)],
             (Kind::Webhook, _) => &[],
         };
         for (name, most, within) in bounds {
@@ -344,6 +367,19 @@ impl Chat {
                 self.fault("too many calls", broken);
             }
         }
+    }
+
+    /// WeCom's answer to a call that asks for an access token, or has none that is good.
+    fn admit(&mut self, request: &Request) -> Option<Answer> {
+        if method(Kind::WecomApp, request) == "gettoken" {
+            self.tokens += 1;
+            self.token_is_good = true;
+            let token = format!("t{}", self.tokens);
+            return Some(Answer::fine(json!({ "errcode": 0, "access_token": token, "expires_in": 7200 }).to_string()));
+        }
+        let shown = request.path.split("access_token=").nth(1).unwrap_or_default();
+        let is_good = self.token_is_good && shown == format!("t{}", self.tokens);
+        (!is_good).then(|| Answer::fine(json!({ "errcode": 42001, "errmsg": "access_token expired" }).to_string()))
     }
 
     fn hold(&mut self, kind: Kind, request: &Request, secs: u64) {
@@ -355,6 +391,11 @@ impl Chat {
 
     /// Takes a message or refuses it, as the platform would; says which call it became.
     fn take(&mut self, kind: Kind, request: &Request) -> (Answer, Option<usize>) {
+        if kind == Kind::WecomApp
+            && let Some(answer) = self.admit(request)
+        {
+            return (answer, None);
+        }
         let Ok(body) = serde_json::from_slice::<Value>(&request.body) else {
             self.fault("no JSON", String::from_utf8_lossy(&request.body).into_owned());
             return (Answer::of(400, "invalid_payload"), None);
@@ -397,7 +438,8 @@ fn method(kind: Kind, request: &Request) -> &'static str {
     match kind {
         Kind::SlackBot if request.path.ends_with("chat.update") => "chat.update",
         Kind::SlackBot => "chat.postMessage",
-        Kind::SlackHook | Kind::Telegram | Kind::Wecom | Kind::Webhook => "all",
+        Kind::WecomApp if request.path.contains("/gettoken") => "gettoken",
+        Kind::SlackHook | Kind::Telegram | Kind::Wecom | Kind::WecomApp | Kind::Webhook => "all",
     }
 }
 
@@ -422,7 +464,7 @@ fn yes(kind: Kind, id: u64, moved: bool) -> Answer {
             let result = json!({ "message_id": id, "date": 1, "chat": { "id": chat, "type": "supergroup" } });
             json!({ "ok": true, "result": result }).to_string()
         }
-        Kind::Wecom => json!({ "errcode": 0, "errmsg": "ok" }).to_string(),
+        Kind::Wecom | Kind::WecomApp => json!({ "errcode": 0, "errmsg": "ok" }).to_string(),
     })
 }
 
@@ -444,6 +486,6 @@ fn refused(kind: Kind) -> Answer {
             let said = "Bad Request: can't parse entities";
             Answer::of(400, json!({ "ok": false, "error_code": 400, "description": said }).to_string())
         }
-        Kind::Wecom => Answer::fine(json!({ "errcode": 40058, "errmsg": "invalid" }).to_string()),
+        Kind::Wecom | Kind::WecomApp => Answer::fine(json!({ "errcode": 40058, "errmsg": "invalid" }).to_string()),
     }
 }

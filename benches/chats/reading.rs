@@ -19,7 +19,7 @@ pub(crate) fn shown(kind: Kind, body: &Value) -> String {
             text
         }
         Kind::Telegram => parse_html(body["text"].as_str().unwrap_or_default()).unwrap_or_default(),
-        Kind::Wecom => {
+        Kind::Wecom | Kind::WecomApp => {
             let kind = body["msgtype"].as_str().unwrap_or_default();
             body[kind]["content"].as_str().unwrap_or_default().to_owned()
         }
