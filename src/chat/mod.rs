@@ -108,6 +108,7 @@ impl Chat {
         telegram: Telegram,
         wecom: Wecom,
     ) -> Chat {
+        let slack = slack::Seen::new(clock.steady());
         Chat {
             desk,
             rules,
@@ -115,7 +116,7 @@ impl Chat {
             metrics,
             http,
             flood: Flood::new(),
-            slack: slack::Seen::default(),
+            slack,
             telegram,
             wecom,
             later: TaskTracker::new(),

@@ -1,10 +1,13 @@
 //! The shape of what is sent to Slack, and what is read of its answers; its words are in the kit.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::super::call::{Spot, sample};
 use super::super::wire::reply;
 use super::*;
+use crate::model::{GroupId, Press};
 
 fn api(body: &str) -> Verdict {
     let reply = reply(200, &[], body);
@@ -52,6 +55,32 @@ fn a_message_has_its_first_line_above_the_rest_beside_a_colour_and_no_unfurling(
       "unfurl_media": false
     }
     "##);
+}
+
+#[test]
+fn the_buttons_of_a_message_stand_below_its_text_and_keep_to_slacks_limits() {
+    let group = GroupId(u64::MAX);
+    let labels = [("Mute 1h", Press::Mute(group)), ("Ack", Press::Ack(group)), ("Details", Press::Details(group))];
+    let buttons: Vec<Button> = labels.map(|(label, press)| Button { label, press }).into();
+    let call = |text: &str| Call { buttons: buttons.clone(), ..sample(Act::Post, Words::Rich(text.into())) };
+    let body = payload(&call("first\nrest"));
+    insta::assert_json_snapshot!(body["attachments"][0]["blocks"]);
+    let long = payload(&call(&format!("first\n{}", "流\n".repeat(1_500))));
+    for body in [&body, &long, &payload(&call("first"))] {
+        let blocks = body["attachments"][0]["blocks"].as_array().unwrap();
+        let (actions, sections) = blocks.split_last().unwrap();
+        assert!(blocks.len() <= 50 && sections.iter().all(|block| block["type"] == "section"));
+        let elements = actions["elements"].as_array().unwrap();
+        let ids: BTreeSet<&str> = elements.iter().map(|button| button["action_id"].as_str().unwrap()).collect();
+        assert_eq!((elements.len(), ids.len()), (3, 3));
+        for button in elements {
+            let (text, value) = (button["text"]["text"].as_str().unwrap(), button["value"].as_str().unwrap());
+            assert!(text.chars().count() <= 75 && value.len() <= 2_000);
+            assert!(value.parse::<Press>().is_ok());
+        }
+    }
+    let plain = payload(&Call { words: Words::Plain("first".into()), ..call("") });
+    assert_eq!(plain["attachments"], json!([]), "what was refused may have been the buttons");
 }
 
 #[test]

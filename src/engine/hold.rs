@@ -82,7 +82,7 @@ impl Engine {
             Some(_) => {}
             None => return,
         }
-        self.judge_silence_of(id);
+        self.judge_silence_of(id, News::Changed);
         let loud = self.members(id).find(|i| i.is_firing() && !is_silent(i)).map(|i| i.id);
         let silent = self.members(id).any(|i| i.is_firing() && is_silent(i));
         match (loud, silent) {
@@ -192,7 +192,7 @@ impl Engine {
     }
 
     /// Looks anew at what keeps people from hearing of the firing members of a group; the message shows a change.
-    pub(super) fn judge_silence_of(&mut self, id: GroupId) {
+    pub(super) fn judge_silence_of(&mut self, id: GroupId, news: News) {
         let firing: Vec<IncidentId> = self.members(id).filter(|i| i.state == State::Firing).map(|i| i.id).collect();
         let mut changed = false;
         for incident in firing {
@@ -200,7 +200,7 @@ impl Engine {
         }
         if changed {
             self.revise(id);
-            self.refresh(id, &[]);
+            self.show(id, &[], news);
         }
     }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Ack, ChannelName, GroupId, Holder, Incident, IncidentId, Key, Mute, MuteId, Notice, Timestamp};
+use crate::model::{
+    Ack, ChannelName, GroupId, Holder, Incident, IncidentId, Key, Mute, MuteId, News, Notice, Timestamp,
+};
 use crate::rules::{Matchers, Rule, StandingMute};
 
 use super::missed::{How, Tally};
@@ -132,7 +134,7 @@ impl Engine {
         self.dirty_incidents.insert(id);
         if let Some(group) = incident.group {
             self.revise(group);
-            self.refresh(group, &[]);
+            self.show(group, &[], News::Answered);
         }
     }
 
@@ -152,7 +154,7 @@ impl Engine {
         let mut open: Vec<GroupId> = self.groups.values().filter(concerned).map(|members| members.group.id).collect();
         open.sort_unstable();
         for id in open {
-            self.judge_silence_of(id);
+            self.judge_silence_of(id, News::Answered);
             let silent = self.members(id).any(|incident| incident.is_firing() && super::hold::is_silent(incident));
             let Some(members) = self.groups.get_mut(&id) else { continue };
             let group = &mut members.group;

@@ -206,6 +206,11 @@ impl Engine {
 
     /// Brings living messages up to date where people were told and are not being told just now.
     pub(super) fn refresh(&mut self, id: GroupId, except: &[ChannelName]) {
+        self.show(id, except, News::Changed);
+    }
+
+    /// The same, with a reason of its own.
+    pub(super) fn show(&mut self, id: GroupId, except: &[ChannelName], news: News) {
         let Some(members) = self.groups.get(&id) else { return };
         let (now, severity) = (self.now, self.worst(id));
         let stale: Vec<ChannelName> = members
@@ -220,7 +225,7 @@ impl Engine {
             self.catch_up(id);
         }
         for channel in stale {
-            self.outbox.push(Notification::of_group(channel, id, (Reason::Edit, News::Changed), severity, now));
+            self.outbox.push(Notification::of_group(channel, id, (Reason::Edit, news), severity, now));
         }
     }
 
@@ -240,7 +245,7 @@ impl Engine {
             return; // Told when the token frees, with the rest.
         }
         // A standing mute's time may have begun since: it is held until that is over.
-        self.judge_silence_of(id);
+        self.judge_silence_of(id, News::Changed);
         self.hold_silent(id);
         match self.next_repeat(id) {
             Some(at) if at <= self.now => {}

@@ -58,15 +58,17 @@ pub enum News {
     Resolved,
     /// What held the news back let it go: a rate limit, a mute, a wider incident.
     Released,
-    /// The message falls behind the group, which goes on: more of it, part of it over, muted, acknowledged.
+    /// The message falls behind the group, which goes on: more of it, part of it over.
     Changed,
+    /// Somebody took it in hand, muted it or lifted a mute, and looks whether that was heard.
+    Answered,
     /// About pushwatch itself.
     Notice,
 }
 
 impl News {
     /// All of them.
-    pub const ALL: [News; 8] = [
+    pub const ALL: [News; 9] = [
         News::Opened,
         News::Reopened,
         News::Escalated,
@@ -74,6 +76,7 @@ impl News {
         News::Resolved,
         News::Released,
         News::Changed,
+        News::Answered,
         News::Notice,
     ];
 
@@ -88,6 +91,7 @@ impl News {
             News::Resolved => "resolved",
             News::Released => "released",
             News::Changed => "changed",
+            News::Answered => "answered",
             News::Notice => "notice",
         }
     }

@@ -20,12 +20,15 @@ const MOST_CLICKS: usize = 1_000;
 /// A click as far as it can be doubled: who, on which message, what.
 pub(super) type Click = (Box<str>, Box<str>, crate::model::Press);
 
+/// Slack's times are whole seconds.
+const COARSE: Duration = Duration::from_secs(1);
+
 /// What became of a signed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Came {
     /// For the first time.
     First,
-    /// It came before.
+    /// It came before, or is so old that it may have come before pushwatch was started anew. Slack calls once.
     Again,
     /// More came than can be remembered.
     Full,
@@ -34,14 +37,10 @@ pub(super) enum Came {
 /// What is remembered.
 #[derive(Debug)]
 pub(in crate::chat) struct Seen {
+    /// Since when, by the steady clock.
+    began: Timestamp,
     most_calls: usize,
     memory: Mutex<Memory>,
-}
-
-impl Default for Seen {
-    fn default() -> Seen {
-        Seen { most_calls: MOST_CALLS, memory: Mutex::default() }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +61,11 @@ struct Remembered {
 }
 
 impl Seen {
+    /// Nothing yet; `now` is steady time.
+    pub(in crate::chat) fn new(now: Timestamp) -> Seen {
+        Seen { began: now, most_calls: MOST_CALLS, memory: Mutex::default() }
+    }
+
     /// Takes note of a signed call, at these times by the wall clock and the steady one. It is remembered for as long as
     /// either could have it believed again, so a wall clock that is set back does not let it in twice.
     pub(super) fn call(&self, call: &Verified<'_>, wall: Timestamp, steady: Timestamp) -> Came {
@@ -72,7 +76,9 @@ impl Seen {
             memory.marks.remove(&oldest.mark);
             memory.calls.pop_front();
         }
-        match (memory.marks.contains(&call.mark()), memory.calls.len() >= self.most_calls) {
+        let is_older_than_we = wall.since(call.at()) > steady.since(self.began) + COARSE;
+        let is_known = is_older_than_we || memory.marks.contains(&call.mark());
+        match (is_known, memory.calls.len() >= self.most_calls) {
             (true, _) => Came::Again,
             (false, true) => Came::Full,
             (false, false) => {
@@ -123,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_call_comes_once_for_as_long_as_it_is_good() {
-        let seen = Seen::default();
+        let seen = Seen::new(secs(0));
         assert_eq!(call(&seen, "a", 0, (0, 0)), Some(Came::First));
         assert_eq!(call(&seen, "b", 0, (0, 0)), Some(Came::First));
         assert_eq!(call(&seen, "a", 1, (1, 1)), Some(Came::First), "typed again");
@@ -138,8 +144,19 @@ mod tests {
     }
 
     #[test]
+    fn what_may_have_come_before_a_restart_is_not_let_in_again() {
+        let seen = Seen::new(secs(0));
+        assert_eq!(call(&seen, "a", -2, (0, 0)), Some(Came::Again));
+        assert_eq!(call(&seen, "b", -1, (0, 0)), Some(Came::First));
+        assert_eq!(call(&seen, "c", -2, (100, 100)), Some(Came::Again));
+        assert_eq!(call(&seen, "d", 0, (200, 200)), Some(Came::First), "a slow one");
+        assert_eq!(call(&seen, "e", 90, (0, 0)), Some(Came::First), "a clock behind Slack's");
+        assert_eq!(call(&seen, "f", -3600, (-3600, 10)), Some(Came::First), "a wall clock that was set back");
+    }
+
+    #[test]
     fn a_wall_clock_that_is_set_lets_nothing_in_twice() {
-        let seen = Seen::default();
+        let seen = Seen::new(secs(0));
         assert_eq!(call(&seen, "a", 0, (0, 0)), Some(Came::First));
         assert_eq!(call(&seen, "b", 7200, (7200, 1)), Some(Came::First), "two hours ahead");
         assert_eq!(call(&seen, "a", 0, (2, 2)), Some(Came::Again), "and back");
@@ -148,7 +165,7 @@ mod tests {
 
     #[test]
     fn more_than_can_be_remembered_is_not_taken() {
-        let seen = Seen { most_calls: 50, ..Seen::default() };
+        let seen = Seen { most_calls: 50, ..Seen::new(secs(0)) };
         for n in 0..50 {
             assert_eq!(call(&seen, &n.to_string(), 0, (0, 0)), Some(Came::First));
         }
@@ -159,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_double_click_is_one() {
-        let seen = Seen::default();
+        let seen = Seen::new(secs(0));
         let click = |who: &str, on: &str, id| (who.into(), on.into(), Press::Ack(GroupId(id)));
         assert!(seen.click(click("U1", "1.2", 7), secs(0)));
         assert!(!seen.click(click("U1", "1.2", 7), secs(1)));

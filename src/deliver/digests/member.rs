@@ -88,7 +88,7 @@ impl Digests {
                 digest.over += usize::from(!seat.over);
                 seat.over = true;
             }
-            News::Changed | News::Notice => {}
+            News::Changed | News::Answered | News::Notice => {}
             _ if digest.closed_at.is_some() || seat.straggles => return Heard::Leaves,
             News::Repeated => {}
             News::Opened | News::Reopened | News::Escalated | News::Released => {

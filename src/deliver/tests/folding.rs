@@ -1,7 +1,7 @@
 //! Storms: many groups in one message that follows them to their end, on every kind of chat.
 
 use super::*;
-use crate::model::{About, Group, Incident, News, Notification, Severity};
+use crate::model::{About, Ack, Group, Incident, News, Notification, Severity};
 
 /// The rows that the engine owed: all that are about groups.
 fn of_groups(kept: &Inner) -> impl Iterator<Item = &Delivery> {
@@ -341,6 +341,24 @@ async fn groups_with_messages_of_their_own_keep_them_through_a_storm() {
         [1, 2].iter().all(|group| world.message(&ops, *group).unwrap().revision == 3),
         "and their messages show it"
     );
+    world.finish(worker).await;
+}
+
+#[tokio::test]
+async fn what_a_person_did_is_shown_at_once_however_short_ago_the_message_was_edited() {
+    let (world, (chat, ops)) = (World::new(), a_chat("slack").await);
+    let worker = world.run(&ops);
+    world.done(world.owe(&ops, 1, Reason::Post), DeliveryOutcome::Sent).await;
+    world.store.revise(1, |_, incidents| incidents[0].count += 1);
+    let waits = world.owe_news(&ops, 1, (Reason::Edit, News::Changed), Severity::Critical);
+    world.pass(&ops, Duration::ZERO).await;
+    assert_eq!(chat.methods(), ["chat.postMessage"]);
+    world.store.revise(1, |_, incidents| incidents[0].ack = Some(Ack { by: "ann".into(), at: Timestamp(1) }));
+    let shown = world.owe_news(&ops, 1, (Reason::Edit, News::Answered), Severity::Critical);
+    world.pass(&ops, Duration::ZERO).await;
+    world.done(waits, DeliveryOutcome::Sent).await;
+    world.done(shown, DeliveryOutcome::Coalesced).await;
+    assert_eq!(chat.methods(), ["chat.postMessage", "chat.update"]);
     world.finish(worker).await;
 }
 

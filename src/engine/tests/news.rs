@@ -43,3 +43,17 @@ fn a_reminder_and_what_a_mute_let_go_say_so() {
     bench.put(0.0, mute(50.0)).get(10.0, gop(10.0)).until(60.0);
     assert_eq!(bench.news("robot"), [News::Released]);
 }
+
+#[test]
+fn what_a_person_does_about_it_is_shown_for_a_reason_of_its_own() {
+    let mut bench = Bench::rules(vec![rule("gop", &[16])]);
+    bench.get(0.0, gop(0.0));
+    let incident = *bench.engine.incidents.keys().next().unwrap();
+    assert_eq!(bench.news("chat"), [News::Opened]);
+    bench.put(1.0, Input::Acknowledged { incident, by: "U1".into() });
+    assert_eq!(bench.news("chat"), [News::Answered]);
+    bench.put(2.0, mute(50.0)).until(3.0);
+    assert_eq!(bench.news("chat"), [News::Answered]);
+    bench.put(4.0, Input::Unmuted { id: MuteId(1) }).until(5.0);
+    assert_eq!((bench.news("chat"), bench.news("robot")), (vec![News::Answered], vec![News::Opened]));
+}
