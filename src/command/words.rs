@@ -95,7 +95,9 @@ impl Speaker<'_> {
 
     fn muted(&self, mute: &Mute, news: News, covers: &Covers, unheard: Option<&[String]>) -> String {
         let (id, what, until) = (mute.id.0, short(&mute.matchers, MATCHERS), self.until(mute.until));
-        let length = duration(mute.until.since(self.now), self.voice.language);
+        // Counted from when it was set: the milliseconds since would make 59 minutes of an hour.
+        let from = if news == News::Nothing { self.now } else { mute.set_at };
+        let length = duration(mute.until.since(from), self.voice.language);
         let who = short(&mute.author, NAME);
         let mut text = match news {
             News::Set => self.pick(

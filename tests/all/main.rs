@@ -13,6 +13,7 @@ mod house;
 mod proof;
 mod reload;
 mod rules;
+mod slack;
 mod storm;
 mod telegram;
 mod whole;
