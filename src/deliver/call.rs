@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::{Button, DeliveryId, Reason};
-use crate::render::Sign;
+use crate::render::{Card, Sign};
 
 /// Time for a connection to come about.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
@@ -76,6 +76,8 @@ pub(crate) struct Call {
     pub(crate) moved: Option<i64>,
     /// What people can click below it; an edit shows these in place of those before.
     pub(crate) buttons: Vec<Button>,
+    /// What a WeCom app sends in the place of rich words, where there are buttons.
+    pub(crate) card: Option<Box<Card>>,
 }
 
 /// At most `limit` bytes of a text, cut at a character and then marked as cut.
@@ -112,6 +114,7 @@ pub(crate) fn sample(act: Act, words: Words) -> Call {
         delivery: DeliveryId(7),
         moved: None,
         buttons: Vec::new(),
+        card: None,
     }
 }
 

@@ -52,7 +52,7 @@ impl Line<'_> {
 
 /// Tells the app's receivers. An app can neither edit nor answer.
 pub(crate) async fn tell(line: Line<'_>, channel: &ChannelName, app: &WecomApp, call: &Call) -> Verdict {
-    match post(line, app, &payload(app, &call.words)).await {
+    match post(line, app, &payload(app, call, fastrand::u64(..))).await {
         Ok(reply) => judge(line, channel, app, &reply),
         Err(verdict) => verdict,
     }
@@ -168,11 +168,19 @@ impl LeftOut {
     }
 }
 
-fn payload(app: &WecomApp, words: &Words) -> Value {
+/// What is sent; `dice` is for the name of a card, which none of the app may have had before: not after a retry, nor on
+/// another data folder.
+fn payload(app: &WecomApp, call: &Call, dice: u64) -> Value {
     let numbers = |numbers: &[i64]| numbers.iter().map(i64::to_string).collect::<Vec<_>>().join("|");
-    let mut body = match words {
-        Words::Rich(text) => json!({ "msgtype": "markdown", "markdown": { "content": cut_lines(text, MARKDOWN) } }),
-        Words::Plain(text) => json!({ "msgtype": "text", "text": { "content": wecom::plain(text) } }),
+    let mut body = match (&call.words, &call.card) {
+        (Words::Rich(_), Some(card)) => {
+            let task = card.task(call.delivery, dice);
+            json!({ "msgtype": "template_card", "template_card": card.wecom(&task) })
+        }
+        (Words::Rich(text), None) => {
+            json!({ "msgtype": "markdown", "markdown": { "content": cut_lines(text, MARKDOWN) } })
+        }
+        (Words::Plain(text), _) => json!({ "msgtype": "text", "text": { "content": wecom::plain(text) } }),
     };
     body["agentid"] = json!(app.agent_id);
     body["touser"] = json!(app.to.users.join("|"));

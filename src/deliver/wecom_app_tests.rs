@@ -169,10 +169,11 @@ async fn receivers_that_are_left_out_are_told_once_and_none_left_is_a_target_tha
 fn texts_keep_to_the_bytes_of_an_app() {
     let Target::Wecom { door: WecomDoor::App(app), .. } = &fake::wecom_app("").target.clone() else { panic!() };
     let lines = "<font color=\"warning\">断流断流断流</font>\n".repeat(60);
-    let rich = payload(app, &Words::Rich(lines));
+    let call = |words| sample(Act::Post, words);
+    let rich = payload(app, &call(Words::Rich(lines)), 0);
     let content = rich["markdown"]["content"].as_str().unwrap();
     assert!(content.len() <= MARKDOWN && content.ends_with("</font>\n…"), "{content}");
-    let plain = payload(app, &Words::Plain(format!("<@all> {}", "断".repeat(2000))));
+    let plain = payload(app, &call(Words::Plain(format!("<@all> {}", "断".repeat(2000)))), 0);
     let content = plain["text"]["content"].as_str().unwrap();
     assert!(content.len() <= 2_048 && content.starts_with("‹@all>"), "{content}");
 }

@@ -2,7 +2,7 @@
 
 use super::call::{Act, Call, Words};
 use super::flight::Flight;
-use crate::model::{Channel, ChannelKind};
+use crate::model::{Channel, ChannelKind, Target, WecomDoor};
 use crate::render::{self, DigestView, NoticeView, Renderer, View};
 
 /// What a call is to tell, as it is now.
@@ -54,6 +54,10 @@ pub(crate) fn word(
         tracing::warn!(channel = %channel.name, group, delivery, %error, "template failed, built-in text sent");
     }
     flight.template_error = rendered.template_error;
+    let card = match (subject, &flight.act) {
+        (Subject::Group(view), Act::Post) if has_cards(channel) => Some(Box::new(render::card(view))),
+        _ => None,
+    };
     let call = Call {
         act: flight.act.clone(),
         words: if flight.plain { Words::Plain(rendered.plain) } else { Words::Rich(rendered.text) },
@@ -67,6 +71,12 @@ pub(crate) fn word(
             (Subject::Group(view), Act::Post | Act::Edit(_)) => render::buttons(view),
             (Subject::Group(_), Act::Note { .. }) | (Subject::Digest(_) | Subject::Notice { .. }, _) => Vec::new(),
         },
+        card: card.filter(|card| !card.buttons.is_empty()),
     };
     (flight, call)
+}
+
+/// Whether a channel's buttons are on cards.
+fn has_cards(channel: &Channel) -> bool {
+    matches!(&channel.target, Target::Wecom { door: WecomDoor::App(_), .. })
 }

@@ -49,6 +49,9 @@ mod plain;
 mod buttons;
 pub use buttons::{buttons, confirm, slack_actions, telegram_keyboard};
 
+mod card;
+pub use card::{Card, Row, card, card_of, style};
+
 mod facts;
 pub use facts::{digest_facts, facts, notice_facts};
 

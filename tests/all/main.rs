@@ -16,4 +16,5 @@ mod rules;
 mod slack;
 mod storm;
 mod telegram;
+mod wecom;
 mod whole;

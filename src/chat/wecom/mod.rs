@@ -26,7 +26,11 @@ use self::say::Head;
 use self::wire::{Letter, Query, What};
 use super::door::{self, Call};
 use super::{Answer, Asked, Author, Chat};
-use crate::model::{Allow, Channel, ChannelKind, ChannelName, ChatOutcome, Target, WecomApp, WecomCallback, WecomDoor};
+use crate::command::Place;
+use crate::model::{
+    Allow, Button, Channel, ChannelKind, ChannelName, ChatOutcome, Press, Target, WecomApp, WecomCallback, WecomDoor,
+};
+use crate::render::{self, Card, View};
 use crate::rules::RuleSet;
 use crate::store::Store;
 
@@ -196,49 +200,93 @@ impl Errand {
     async fn run(self, said: watch::Sender<Option<Said>>) {
         let Errand { chat, channel, corp_id, letter, mark } = self;
         let (channel, author) = whose(&chat.rules.current(), &channel, &letter);
-        let (followed_in, by) = (Arc::clone(&channel), author.clone());
-        let (hearing, wall) = (Arc::clone(&chat), chat.clock.wall());
         let to = letter.from.clone();
-        let work = async move {
-            let asked = match &letter.what {
-                What::Line(line) => Asked::Line(line),
-                What::Click { press, .. } => Asked::Press(*press),
-                What::Other => return None,
-            };
-            let answer = hearing.hear(&followed_in, &by, asked, "").await;
-            if let Err(error) = hearing.wecom.once.keep(mark, wall).await {
-                tracing::warn!(channel = %followed_in.name, %error, "a command was followed, and may be again after a restart");
-            }
-            answer
+        let work = {
+            let (chat, channel, author) = (Arc::clone(&chat), Arc::clone(&channel), author.clone());
+            async move { follow(&chat, &channel, &author, letter.what, mark).await }
         };
-        match door::within(PATIENCE, work).await {
-            Ok(answer) => {
-                let head = Head { to: &to, corp_id: &corp_id, at: chat.clock.wall().secs() };
-                let reply = answer.map(|answer| Arc::from(head.text(&say::plain(&answer.text))));
-                said.send_replace(Some(reply));
+        let head = Head { to: &to, corp_id: &corp_id, at: chat.clock.wall().secs() };
+        let late = match door::within(PATIENCE, work).await {
+            Ok(Done { answer, card: None, is_click: false }) => {
+                said.send_replace(Some(answer.map(|answer| Arc::from(head.text(&say::plain(&answer.text))))));
+                None
+            }
+            // WeCom takes no words in answer to a click, only what becomes of the card.
+            Ok(Done { answer, card, .. }) => {
+                said.send_replace(Some(card.map(|(card, task)| Arc::from(head.card(&card, &task)))));
+                answer
             }
             Err(task) => {
                 said.send_replace(Some(None));
-                if let Ok(Some(answer)) = task.await {
-                    write(&chat, &channel, &to, &answer).await;
-                }
+                task.await.ok().and_then(|done| done.answer)
             }
+        };
+        if let Some(answer) = late {
+            write(&chat, &channel, &author, &answer).await;
         }
     }
 }
 
-async fn write(chat: &Chat, channel: &Channel, to: &str, answer: &Answer) {
-    if let Err(why) = chat.wecom.courier.write(channel, to, &say::plain(&answer.text)).await {
+/// What came of a letter.
+struct Done {
+    answer: Option<Answer>,
+    /// The card that was clicked as it is by now, and what it is called.
+    card: Option<(Card, String)>,
+    is_click: bool,
+}
+
+async fn follow(chat: &Chat, channel: &Channel, author: &Author, what: What, mark: Mark) -> Done {
+    let wall = chat.clock.wall();
+    let asked = match &what {
+        What::Line(line) => Asked::Line(line),
+        What::Click { press, .. } => Asked::Press(*press),
+        What::Other => return Done { answer: None, card: None, is_click: false },
+    };
+    let answer = chat.hear(channel, author, asked, "").await;
+    if let Err(error) = chat.wecom.once.keep(mark, wall).await {
+        tracing::warn!(channel = %channel.name, %error, "a command was followed, and may be again after a restart");
+    }
+    match (what, &answer) {
+        (What::Click { press, card: task }, Some(said)) if channel.allow.holds(&author.id) => {
+            let card = clicked(chat, channel, press, &task, &said.buttons).await;
+            Done { answer, card: card.map(|card| (card, task)), is_click: true }
+        }
+        (what, _) => Done { answer, card: None, is_click: matches!(what, What::Click { .. }) },
+    }
+}
+
+/// The card that was clicked as it is by now, with what can be answered to a question in front.
+async fn clicked(chat: &Chat, channel: &Channel, press: Press, task: &str, asked: &[Button]) -> Option<Card> {
+    let group = match press {
+        Press::Mute(group) | Press::Ack(group) | Press::Details(group) => group,
+        Press::Confirm(_) => render::card_of(task)?.0,
+    };
+    let (group, incidents) = chat.desk.message(&Place::Channel(channel.name.clone()), group).await.ok()??;
+    let rules = chat.rules.current();
+    let (catalogue, now) = (&*rules.catalogue, chat.clock.wall());
+    let mut card = render::card(&View { group: &group, incidents: &incidents, channel, catalogue, now });
+    card.buttons.splice(..0, asked.iter().cloned());
+    Some(card)
+}
+
+/// Sends an answer by a message of the app's.
+async fn write(chat: &Chat, channel: &Channel, author: &Author, answer: &Answer) {
+    if let Err(why) = chat.wecom.courier.write(channel, &author.id, &say::plain(&answer.text)).await {
         tracing::warn!(channel = %channel.name, %why, "an answer did not reach whoever asked in WeCom");
     }
 }
 
 /// In which channel somebody speaks, and who they are there. An app has one address and perhaps several channels: it is
-/// the one whose address was called, or the first of the others that lets them command.
+/// the one whose card was clicked, the one whose address was called, or the first of the others that lets them command.
 fn whose(rules: &RuleSet, called: &Arc<Channel>, letter: &Letter) -> (Arc<Channel>, Author) {
     let of = |channel: &Channel| parts(channel).map(|(app, _)| (app.corp_id.clone(), app.agent_id));
     let others = rules.channels.values().filter(|channel| of(channel).is_some() && of(channel) == of(called));
-    let known = std::iter::once(called).chain(others).find_map(|channel| {
+    let sender = match &letter.what {
+        What::Click { card, .. } => render::card_of(card).map(|(_, channel)| channel),
+        What::Line(_) | What::Other => None,
+    };
+    let sender = others.clone().find(|channel| Some(&channel.name) == sender.as_ref());
+    let known = sender.into_iter().chain(std::iter::once(called)).chain(others).find_map(|channel| {
         let id = known_as(&channel.allow, &letter.from)?;
         Some((Arc::clone(channel), Author { name: id.clone(), id }))
     });

@@ -4,6 +4,7 @@ use super::crypto::Keys;
 use crate::model::ChannelKind;
 use crate::render::limits::Room;
 use crate::render::markup::defuse;
+use crate::render::{self, Card};
 
 /// To whom, from whom and when, as a reply says it.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +21,41 @@ impl Head<'_> {
     /// A reply in plain text.
     pub(super) fn text(self, text: &str) -> String {
         self.message("text", &format!("<Content>{}</Content>", cdata(text)))
+    }
+
+    /// A card in the place of the one that was clicked, which was called `task`. Whoever clicked sees it, and nobody else.
+    pub(super) fn card(self, card: &Card, task: &str) -> String {
+        let mut xml = format!(
+            "<CardType>{}</CardType><Source><Desc>{}</Desc><DescColor>{}</DescColor></Source>\
+             <MainTitle><Title>{}</Title><Desc>{}</Desc></MainTitle><SubTitleText>{}</SubTitleText>",
+            cdata("button_interaction"),
+            cdata(&card.source),
+            card.color(),
+            cdata(&card.title),
+            cdata(&card.under),
+            cdata(&card.text),
+        );
+        for row in &card.rows {
+            let (name, value) = (cdata(&row.name), cdata(&row.value));
+            let link = row.url.as_deref().map(|url| ("<Type>1</Type>", format!("<Url>{}</Url>", cdata(url))));
+            let (kind, url) = link.unwrap_or_default();
+            xml.push_str(&format!(
+                "<HorizontalContentList>{kind}<KeyName>{name}</KeyName><Value>{value}</Value>{url}</HorizontalContentList>"
+            ));
+        }
+        xml.push_str(&format!("<TaskId>{}</TaskId>", cdata(task)));
+        for button in &card.buttons {
+            let (label, key) = (cdata(button.label), cdata(&button.press.to_string()));
+            let style = render::style(button.press);
+            xml.push_str(&format!(
+                "<ButtonList><Text>{label}</Text><Style>{style}</Style><Key>{key}</Key></ButtonList>"
+            ));
+        }
+        if card.buttons.is_empty() {
+            // In the place of all buttons, and nothing to click.
+            xml.push_str(&format!("<ReplaceText>{}</ReplaceText>", cdata(&card.source)));
+        }
+        self.message("update_template_card", &format!("<TemplateCard>{xml}</TemplateCard>"))
     }
 
     fn message(self, kind: &str, inside: &str) -> String {

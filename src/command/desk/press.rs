@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Desk, Stop, find, sight};
+use super::{Desk, Stop, find};
+use crate::command::caller::Sight;
 use crate::command::reply::{Refusal, Reply};
-use crate::command::{Caller, Command, Target};
-use crate::model::{GroupId, Incident, Press};
+use crate::command::{Caller, Command, Place, Target};
+use crate::model::{Group, GroupId, Incident, Press};
+use crate::store::StoreError;
 
 /// How long a button mutes for.
 const MUTED: Duration = Duration::from_secs(3600);
@@ -45,10 +47,21 @@ impl Desk {
 
     /// The incidents of a message, as far as they are told where the click comes from.
     async fn told(&self, caller: &Caller, group: GroupId) -> Result<Vec<Incident>, Stop> {
-        let Some((_, mut incidents)) = self.reader.group(group).await? else { return Err(Refusal::OldButton.into()) };
+        match self.message(&caller.place, group).await? {
+            Some((_, incidents)) => Ok(incidents),
+            None => Err(Refusal::OldButton.into()),
+        }
+    }
+
+    /// A message's group and incidents, as far as they are told in a place; `None` where nothing is.
+    ///
+    /// # Errors
+    /// [`StoreError`] while it can't be read.
+    pub async fn message(&self, place: &Place, group: GroupId) -> Result<Option<(Group, Vec<Incident>)>, StoreError> {
+        let Some((group, mut incidents)) = self.reader.group(group).await? else { return Ok(None) };
         let rules = self.rules.current();
-        let sight = sight(&rules, caller);
+        let sight = Sight { rules: &rules, channel: place.within() };
         incidents.retain(|incident| sight.incident(incident));
-        if incidents.is_empty() { Err(Refusal::OldButton.into()) } else { Ok(incidents) }
+        Ok((!incidents.is_empty()).then_some((group, incidents)))
     }
 }
