@@ -48,7 +48,7 @@ fn a_reminder_and_what_a_mute_let_go_say_so() {
 fn what_a_person_does_about_it_is_shown_for_a_reason_of_its_own() {
     let mut bench = Bench::rules(vec![rule("gop", &[16])]);
     bench.get(0.0, gop(0.0));
-    let incident = *bench.engine.incidents.keys().next().unwrap();
+    let incident = bench.engine.incidents.values().next().unwrap().id;
     assert_eq!(bench.news("chat"), [News::Opened]);
     bench.put(1.0, Input::Acknowledged { incident, by: "U1".into() });
     assert_eq!(bench.news("chat"), [News::Answered]);
