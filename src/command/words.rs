@@ -53,7 +53,8 @@ impl Speaker<'_> {
             Reply::Rules(names) => {
                 let list: Vec<String> = names.iter().take(100).map(|name| short(name, NAME)).collect();
                 let (count, list) = (number(names.len() as u64), list.join(", "));
-                self.pick(format!("{count} rules: {list}"), format!("共 {count} 条规则：{list}"))
+                let plural = if names.len() == 1 { "" } else { "s" };
+                self.pick(format!("{count} rule{plural}: {list}"), format!("共 {count} 条规则：{list}"))
             }
             Reply::Help(verb) => help::text(*verb, self.voice),
             Reply::Refused(refusal) => self.refused(refusal),

@@ -71,6 +71,7 @@ fn every_answer_in_both_languages() {
         Reply::Acknowledged { incident: Box::new(incident(12)), before: None, others: 0 },
         Reply::Acknowledged { incident: Box::new(acked), before: Some("ann".into()), others: 0 },
         Reply::Rules(vec!["gop_too_large".into(), "stream_down".into()]),
+        Reply::Rules(vec!["gop_too_large".into()]),
         Reply::Rules(Vec::new()),
         Reply::Late,
         Reply::Failed("the disk is full".into()),
