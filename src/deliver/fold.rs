@@ -19,6 +19,10 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 /// After a fold the storm is taken to be on for so long: what is due meanwhile waits for the next fold.
 const STORM: Duration = Duration::from_secs(20);
 
+/// The same where no digest can be joined: with one that broke before the others, two digests are all that a channel hears
+/// within the first minute.
+const APART: Duration = Duration::from_secs(30);
+
 /// A digest is joined this long after it was posted, where the chat can edit; people look at it still.
 pub(crate) const YOUNG: Duration = Duration::from_secs(60);
 
@@ -65,7 +69,11 @@ pub(crate) enum Step {
 
 /// Decides. One post in a calm channel goes at once; what comes close to another is gathered first.
 pub(crate) fn decide(scene: Scene, now: Timestamp) -> Step {
-    let storm_until = scene.folded_at + STORM;
+    let storm_until = scene.folded_at
+        + match scene.open {
+            Open::None => APART,
+            Open::Untold(_) | Open::Told(_) => STORM,
+        };
     let calm = now >= storm_until && now >= scene.alone_at + SETTLE;
     let gathered_at = (scene.last + QUIET).max(scene.alone_at + SETTLE).min(scene.since + PATIENCE);
     match (scene.due, scene.open) {
@@ -126,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn the_next_digest_comes_no_sooner_than_twenty_seconds_after_the_last_one() {
+    fn the_next_digest_comes_no_sooner_than_thirty_seconds_after_the_last_one() {
         let storm = |due| Scene { folded_at: NOW, since: after(2_000), last: after(2_000), ..calm(due) };
         for due in [1, 3, 4, 500] {
-            assert_eq!(decide(storm(due), after(5_000)), Step::Wait(after(20_000)), "{due}");
+            assert_eq!(decide(storm(due), after(5_000)), Step::Wait(after(30_000)), "{due}");
         }
-        assert_eq!(decide(storm(3), after(20_000)), Step::Alone);
-        assert_eq!(decide(storm(4), after(20_000)), Step::Anew);
+        assert_eq!(decide(storm(3), after(30_000)), Step::Alone);
+        assert_eq!(decide(storm(4), after(30_000)), Step::Anew);
     }
 
     #[test]
