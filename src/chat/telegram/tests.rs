@@ -304,7 +304,7 @@ async fn a_hiccup_of_telegram_loses_no_command() {
     house.fake.until("sendMessage", 1).await;
     house.fake.happens(message(7, -5, "/rules"));
     let sent = house.fake.until("sendMessage", 2).await;
-    assert_eq!(sent[1]["text"], "1 rules: gop");
+    assert_eq!(sent[1]["text"], "1 rule: gop");
 }
 
 #[tokio::test]
