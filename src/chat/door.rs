@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use poem::http::{HeaderMap, Method, StatusCode, Uri, header};
 use poem::{Endpoint, Request, Response};
+use tokio::task::JoinHandle;
 
 use super::{Chat, slack, telegram, wecom};
 use crate::listen::body::{self, BodyError};
@@ -118,11 +119,41 @@ impl<'p> Door<'p> {
 pub(super) async fn within<T: Send + 'static>(
     patience: Duration,
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, tokio::task::JoinHandle<T>> {
+) -> Result<T, Late<T>> {
     let mut task = tokio::spawn(work);
     match tokio::time::timeout(patience, &mut task).await {
         Ok(Ok(done)) => Ok(done),
-        // It takes longer, or it panicked; who waits for it will see.
-        Ok(Err(_)) | Err(_) => Err(task),
+        Ok(Err(_)) => Err(Late(None)),
+        Err(_) => Err(Late(Some(task))),
+    }
+}
+
+/// Work that takes longer, or that broke.
+pub(super) struct Late<T>(Option<JoinHandle<T>>);
+
+impl<T> Late<T> {
+    /// What comes of it in the end; `None` if it broke.
+    pub(super) async fn done(self) -> Option<T> {
+        self.0?.await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_is_done_at_once_or_late_or_broken_and_waited_for_once() {
+        let after = |secs| async move {
+            tokio::time::sleep(Duration::from_secs(secs)).await;
+            secs
+        };
+        let patience = Duration::from_secs(3);
+        assert!(matches!(within(patience, after(1)).await, Ok(1)));
+        let Err(late) = within(patience, after(9)).await else { panic!("it takes nine seconds") };
+        assert_eq!(late.done().await, Some(9));
+        let broken = within(patience, async move { assert_eq!(after(1).await, 2, "on purpose") }).await;
+        let Err(broken) = broken else { panic!("it broke") };
+        assert_eq!(broken.done().await, None);
     }
 }

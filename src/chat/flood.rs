@@ -76,10 +76,10 @@ impl Flood {
     pub(super) fn command(&self, channel: &ChannelName, author: &str, now: Timestamp) -> Pace {
         self.set(now);
         let key = (channel.clone(), Box::from(author));
-        match (self.commands.check_key(&key), ()) {
-            (Ok(()), ()) => Pace::Go,
-            (Err(_), ()) if self.warnings.check_key(&key).is_ok() => Pace::Warn,
-            (Err(_), ()) => Pace::Silent,
+        match self.commands.check_key(&key) {
+            Ok(()) => Pace::Go,
+            Err(_) if self.warnings.check_key(&key).is_ok() => Pace::Warn,
+            Err(_) => Pace::Silent,
         }
     }
 

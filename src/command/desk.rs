@@ -4,6 +4,7 @@
 //! looked up comes from the store as last committed, in short pages, and from the core's roster of streams: nothing
 //! here waits for the engine, and the engine waits for nothing here.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,11 +13,11 @@ use super::asked::{Asked, Wide};
 use super::book::Book;
 use super::caller::{Sight, may_cover};
 use super::find::{self, Found};
-use super::reply::{Covers, News, Refusal, Reply, Standing, Status};
+use super::reply::{Covers, News, Refusal, Reply, Standing};
 use super::{Caller, Care, Command, Lift, MAX_LINE, Target, Voice, parse, words};
 use crate::clock::Clock;
 use crate::core::{Given, Handle, Rulebook};
-use crate::model::{AuditRecord, Incident, IncidentId, Input, Key, Mute, State};
+use crate::model::{AuditRecord, Incident, IncidentId, Input, Key, Mute, Severity, State};
 use crate::render::clean::short;
 use crate::rules::{Matchers, RuleSet};
 use crate::store::{Lookup, Reader, Sheet, Store, StoreError, Which};
@@ -39,6 +40,7 @@ const NAME: usize = 80;
 
 mod ack;
 mod press;
+mod status;
 
 /// Follows commands.
 pub struct Desk {
@@ -286,7 +288,6 @@ impl Desk {
         let rules = self.rules.current();
         let sight = sight(&rules, caller);
         let (mut items, mut count): (Vec<Incident>, usize) = (Vec::new(), 0);
-        let rank = |incident: &Incident| (std::cmp::Reverse(incident.severity), std::cmp::Reverse(incident.id));
         self.each_firing(stream, |incident| {
             let is_meant = matchers.as_ref().is_none_or(|list| list.hold(|name| incident.label(name)));
             if is_meant && sight.incident(&incident) {
@@ -302,46 +303,6 @@ impl Desk {
         items.sort_by_key(rank);
         items.truncate(LISTED);
         Ok(Reply::Incidents { more: count - items.len(), items })
-    }
-
-    async fn status(&self, caller: &Caller, name: &str) -> Result<Reply, Stop> {
-        let stream = match self.find(caller, name).await {
-            Found::One(stream) => stream,
-            Found::Several(candidates) => return Err(Refusal::Ambiguous(candidates).into()),
-            Found::None(near) => return Err(Refusal::NoStream(near).into()),
-        };
-        let rules = self.rules.current();
-        let sight = sight(&rules, caller);
-        let is_of = |incident: &Incident| incident.key.stream() == Some(&stream) && sight.incident(incident);
-        let mut firing = Vec::new();
-        self.each_firing(Some(stream.full().to_owned()), |incident| {
-            if is_of(&incident) && firing.len() < LISTED {
-                firing.push(incident);
-            }
-        })
-        .await?;
-        let wanted = Which {
-            states: vec![State::Resolved],
-            stream: Some(stream.full().to_owned()),
-            most: LISTED,
-            ..Which::default()
-        };
-        let over = self.lookup.incidents(wanted).await?;
-        let last = over.items.into_iter().find(is_of);
-        let covers = |text: &str| Matchers::parse(text).is_ok_and(|matchers| may_cover(&matchers, &stream));
-        let mut mutes = self.mutes().await?;
-        mutes.retain(|mute| self.is_seen(sight, mute) && covers(&mute.matchers));
-        mutes.truncate(LISTED);
-        let heard = self.handle.roster().get(&stream);
-        Ok(Reply::Status(Box::new(Status {
-            heard: heard.map(|heard| heard.last),
-            hour: heard.map(|heard| heard.hour(self.clock.steady())).unwrap_or_default(),
-            firing,
-            last,
-            mutes,
-            standing: standing(&rules, |matchers| may_cover(matchers, &stream)),
-            stream: stream.full().to_owned(),
-        })))
     }
 
     /// What matchers cover now, as seen by the caller.
@@ -415,6 +376,11 @@ const SAME: Duration = Duration::from_secs(60);
 /// With a name of bearable length.
 fn named(caller: &Caller) -> Caller {
     Caller { who: short(&caller.who, NAME).into(), ..caller.clone() }
+}
+
+/// The worst first, of those the newest.
+fn rank(incident: &Incident) -> (Reverse<Severity>, Reverse<IncidentId>) {
+    (Reverse(incident.severity), Reverse(incident.id))
 }
 
 fn sight<'r>(rules: &'r RuleSet, caller: &'r Caller) -> Sight<'r> {

@@ -113,7 +113,7 @@ impl Engine {
         self.mutes.insert(Muted { cover: Arc::clone(&cover), since, is_announced: false, tally });
         self.dirty_mutes.insert(id);
         self.arm_mute(id);
-        self.look_anew(|incident| {
+        self.look_anew(News::Answered, |incident| {
             cover.covers(incident) || before.as_ref().is_some_and(|before| before.cover.covers(incident))
         });
     }
@@ -123,7 +123,7 @@ impl Engine {
         self.end_mutes();
         let Some(cover) = self.mutes.get(id).map(|muted| Arc::clone(&muted.cover)) else { return };
         self.end(id, How::Lifted);
-        self.look_anew(|incident| cover.covers(incident));
+        self.look_anew(News::Answered, |incident| cover.covers(incident));
     }
 
     /// A person has an incident in hand.
@@ -142,11 +142,12 @@ impl Engine {
     pub(super) fn judge_all(&mut self) {
         self.end_mutes();
         self.arm_mutes();
-        self.look_anew(|_| true);
+        self.look_anew(News::Changed, |_| true);
     }
 
-    /// Looks anew at the groups in which any of these fires: only their mutes may have changed.
-    fn look_anew(&mut self, concerns: impl Fn(&Incident) -> bool) {
+    /// Looks anew at the groups in which any of these fires: only their mutes may have changed. `news` says whether that
+    /// is a person's answer, who looks whether it was heard.
+    fn look_anew(&mut self, news: News, concerns: impl Fn(&Incident) -> bool) {
         let concerned = |members: &&Members| {
             let mut incidents = members.incidents.iter().filter_map(|id| self.incidents.get(id));
             members.group.closed_at.is_none() && incidents.any(|incident| incident.is_firing() && concerns(incident))
@@ -154,7 +155,7 @@ impl Engine {
         let mut open: Vec<GroupId> = self.groups.values().filter(concerned).map(|members| members.group.id).collect();
         open.sort_unstable();
         for id in open {
-            self.judge_silence_of(id, News::Answered);
+            self.judge_silence_of(id, news);
             let silent = self.members(id).any(|incident| incident.is_firing() && super::hold::is_silent(incident));
             let Some(members) = self.groups.get_mut(&id) else { continue };
             let group = &mut members.group;

@@ -114,6 +114,7 @@ impl Engine {
     pub fn load(&mut self, state: EngineState, cursor: Cursor) -> Result<(), LoadError> {
         self.now = cursor.at;
         self.seq = cursor.seq;
+        let has_mutes = state.keyed.iter().any(|(kind, ..)| [MUTE, STANDING].contains(&kind.as_str()));
         for (kind, key, value) in state.keyed {
             let broken = |source| LoadError { kind: kind.clone(), key: key.clone(), source };
             match (kind.as_str(), key.as_str()) {
@@ -141,7 +142,10 @@ impl Engine {
                 _ => {}
             }
         }
-        self.arm_mutes();
+        // Their records come after the clock's, and not in every part.
+        if has_mutes {
+            self.arm_mutes();
+        }
         for mut group in state.groups {
             // Nobody is behind a channel that was taken out of the rules.
             group.told.retain(|told| self.rules.channels.contains_key(&told.channel));

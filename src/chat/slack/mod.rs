@@ -57,15 +57,15 @@ pub(super) async fn command(chat: &Arc<Chat>, call: &Call) -> Response {
     match door::within(AT_ONCE, work).await {
         Ok(None) => StatusCode::OK.into(),
         Ok(Some(answer)) => json(&say::message(&answer, manner(&answer, &name))),
-        Err(task) => {
+        Err(late) => {
             let http = chat.http.clone();
             chat.later.spawn(async move {
-                match (task.await, address) {
-                    (Ok(Some(answer)), Some(address)) => {
+                match (late.done().await.flatten(), address) {
+                    (Some(answer), Some(address)) => {
                         later::post(&http, &address, &say::message(&answer, manner(&answer, &name))).await;
                     }
-                    (Ok(Some(_)), None) => tracing::warn!("Slack gave no address of its own for a late answer"),
-                    (Ok(None) | Err(_), _) => {}
+                    (Some(_), None) => tracing::warn!("Slack gave no address of its own for a late answer"),
+                    (None, _) => {}
                 }
             });
             json(&say::wait(language))
@@ -103,9 +103,9 @@ pub(super) async fn action(chat: &Arc<Chat>, call: &Call) -> Response {
             }
         });
     };
-    if let Err(task) = door::within(AT_ONCE, work).await {
+    if let Err(late) = door::within(AT_ONCE, work).await {
         // It goes on by itself, and is waited for at the end.
-        chat.later.spawn(task);
+        chat.later.spawn(late.done());
     }
     StatusCode::OK.into()
 }

@@ -216,9 +216,9 @@ impl Errand {
                 said.send_replace(Some(card.map(|(card, task)| Arc::from(head.card(&card, &task)))));
                 answer
             }
-            Err(task) => {
+            Err(late) => {
                 said.send_replace(Some(None));
-                task.await.ok().and_then(|done| done.answer)
+                late.done().await.and_then(|done| done.answer)
             }
         };
         if let Some(answer) = late {

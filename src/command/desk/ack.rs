@@ -1,10 +1,15 @@
 //! "I have it": one incident, or all that fire in a message.
 
+use futures_util::future::join_all;
+
 use super::{Desk, Stop, sight};
 use crate::command::Caller;
 use crate::command::reply::{Refusal, Reply};
 use crate::core::Given;
 use crate::model::{Incident, IncidentId, Input, State};
+
+/// So many are acknowledged at once.
+const TOGETHER: usize = 64;
 
 impl Desk {
     pub(super) async fn acknowledge(&self, caller: &Caller, id: IncidentId) -> Result<Reply, Stop> {
@@ -42,8 +47,18 @@ impl Desk {
         known: &[Incident],
     ) -> Result<Reply, Stop> {
         let mut done: Option<Reply> = None;
-        for id in firing {
-            let reply = match self.acknowledge(caller, id).await {
+        // Together, so that they are waited for once; all of a message may be many.
+        let mut replies = Vec::new();
+        for some in firing.chunks(TOGETHER) {
+            let some = join_all(some.iter().map(|id| self.acknowledge(caller, *id))).await;
+            let is_late = some.iter().any(|reply| matches!(reply, Ok(Reply::Late)));
+            replies.extend(some);
+            if is_late {
+                return Ok(Reply::Late);
+            }
+        }
+        for reply in replies {
+            let reply = match reply {
                 Ok(reply) => reply,
                 // It was over just then; the others may not be.
                 Err(Stop::Refused(Refusal::Over(_))) => continue,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Desk, Stop, find};
+use super::{Desk, LISTED, Stop, find, rank};
 use crate::command::caller::Sight;
 use crate::command::reply::{Refusal, Reply};
 use crate::command::{Caller, Command, Place, Target};
@@ -34,12 +34,18 @@ impl Desk {
                 self.acknowledge_all(caller, firing.collect(), &incidents).await
             }
             Press::Details(group) => {
-                let incidents = self.told(caller, group).await?;
-                match incidents.first().and_then(|incident| incident.key.stream()) {
-                    Some(stream) if incidents.iter().all(|incident| incident.key.stream() == Some(stream)) => {
-                        self.status(caller, stream.full()).await
+                let mut incidents = self.told(caller, group).await?;
+                let stream = incidents.first().and_then(|incident| incident.key.stream()).cloned();
+                match stream {
+                    Some(stream) if incidents.iter().all(|incident| incident.key.stream() == Some(&stream)) => {
+                        self.status_of(caller, stream).await
                     }
-                    _ => Ok(Reply::Incidents { items: incidents, more: 0 }),
+                    _ => {
+                        incidents.sort_by_key(|incident| (!incident.is_firing(), rank(incident)));
+                        let more = incidents.len().saturating_sub(LISTED);
+                        incidents.truncate(LISTED);
+                        Ok(Reply::Incidents { items: incidents, more })
+                    }
                 }
             }
         }

@@ -357,3 +357,25 @@ async fn a_click_under_a_wider_trouble_mutes_that_and_no_stream_of_it() {
     let reply = house.desk.press(&caller("ann", "ops"), Press::Details(wide.group.unwrap())).await;
     assert!(matches!(reply, Reply::Incidents { items, .. } if items.len() == 1));
 }
+
+#[tokio::test]
+async fn a_stream_that_was_silent_for_a_day_is_looked_up_by_its_incidents() {
+    let house = House::new(PLAIN).await;
+    house.report(&[("d", "cam1")]).await;
+    let group = house.firing().await[0].group.unwrap();
+    house.clock.not_before(house.clock.steady() + Duration::from_secs(25 * 3600));
+    for reply in [
+        house.desk.press(&caller("ann", "ops"), Press::Details(group)).await,
+        house.ops("status cam1").await,
+        house.ops("status d/live/cam1").await,
+    ] {
+        let Reply::Status(status) = reply else { panic!("{reply:?}") };
+        assert_eq!(status.stream, "d/live/cam1");
+    }
+    assert_eq!(refused(house.ops("status cam2").await), Refusal::NoStream(Vec::new()));
+    assert_eq!(
+        refused(house.desk.follow(&caller("eve", "acme"), "status cam1").await),
+        Refusal::NoStream(Vec::new()),
+        "not what is told elsewhere"
+    );
+}

@@ -92,7 +92,9 @@ async fn the_members_of_a_digest_that_waits_are_told_by_the_fallback() {
     let down = FakeChat::start(vec![], Answer::Say(502, "", "down".into())).await;
     let (world, hook, chat) = (World::new(), webhook(&down.url), FakeChat::slack(vec![]).await);
     let room = room(&chat);
-    let own: Vec<DeliveryId> = (1..=5).map(|group| world.owe(&hook, group, Reason::Post)).collect();
+    let own: Vec<DeliveryId> = (1..=6).map(|group| world.owe(&hook, group, Reason::Post)).collect();
+    // One was muted since, and is told nobody.
+    world.store.revise(6, |_, incidents| incidents[0].muted_until = Some(Timestamp::MAX));
     // One of them has a trouble that concerns the fallback as well, which is over.
     world.store.revise(3, |_, incidents| {
         let (id, notify, state) = (IncidentId(99), vec![room.name.clone()], State::Resolved);

@@ -154,7 +154,9 @@ impl Worker {
                 let Some(last) = members.last() else { break };
                 after = last.group;
                 for member in members {
-                    let is_urgent = |i: &Incident| i.is_firing() && i.severity == Severity::Critical;
+                    // What is kept still is told nobody, here or elsewhere.
+                    let is_still = |i: &Incident| i.muted_until.is_some() || i.inhibited_by.is_some();
+                    let is_urgent = |i: &Incident| i.is_firing() && i.severity == Severity::Critical && !is_still(i);
                     if member.incidents.iter().any(is_urgent) {
                         let stood_for = member.stands_in.into_iter().next();
                         let stands_in = stood_for.unwrap_or_else(|| self.channel.name.clone());
