@@ -19,8 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 /// After a fold the storm is taken to be on for so long: what is due meanwhile waits for the next fold.
 const STORM: Duration = Duration::from_secs(20);
 
-/// The same where no digest can be joined: with one that broke before the others, two digests are all that a channel hears
-/// within the first minute.
+/// The same where no digest can be joined: each is one more message.
 const APART: Duration = Duration::from_secs(30);
 
 /// A digest is joined this long after it was posted, where the chat can edit; people look at it still.
