@@ -53,6 +53,7 @@ impl Desk {
         let members = state.messages.iter().filter_map(|message| Some((message.group, message.folded?)));
         let mut digests = Digests::new(can_edit, kept, members);
         let living = Living::new(state.messages);
+        let coming = Coming::after(living.posted_at());
         for delivery in state.deliveries {
             let topic = Topic::of(delivery.id, &delivery.notification);
             let told = topic.group().and_then(|group| living.get(group));
@@ -92,7 +93,7 @@ impl Desk {
             living,
             stand_ins,
             digests,
-            coming: Coming::default(),
+            coming,
             changes: ChannelChanges::default(),
             ended: Vec::new(),
             repeats: 0,

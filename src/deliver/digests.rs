@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::fold::{Open, YOUNG};
+use super::fold::{Open, SPARING, YOUNG};
 use super::living::{Known, Life};
 use crate::model::{DigestId, Folded, GroupId, Severity, Timestamp};
 use crate::store::DIGEST;
@@ -228,13 +228,14 @@ impl Digests {
 
     /// What others can join.
     pub(crate) fn open(&self, now: Timestamp) -> Open {
+        let none = if self.can_edit { Open::None } else { Open::Never };
         let open = self.all.iter().filter(|(_, digest)| digest.closed_at.is_none());
-        let Some((id, digest)) = open.max_by_key(|(_, digest)| digest.opened_at) else { return Open::None };
+        let Some((id, digest)) = open.max_by_key(|(_, digest)| digest.opened_at) else { return none };
         match &digest.known {
             None if digest.is_untold() => Open::Untold(*id),
             None if self.can_edit => Open::Told(*id),
             Some(known) if self.can_edit && now.since(known.posted_at) < YOUNG => Open::Told(*id),
-            None | Some(_) => Open::None,
+            None | Some(_) => none,
         }
     }
 
@@ -288,6 +289,12 @@ impl Digests {
     /// Before when people are not to be notified of it again.
     pub(crate) fn note_at(&self, id: DigestId) -> Timestamp {
         self.all.get(&id).map_or(Timestamp::default(), |digest| digest.noted_at + NOTES)
+    }
+
+    /// Before when its end is not to be told: where nothing can be edited that is one more message of a young storm.
+    pub(crate) fn end_at(&self, id: DigestId) -> Timestamp {
+        let sparing = self.all.get(&id).filter(|_| !self.can_edit);
+        sparing.map_or(Timestamp::default(), |digest| digest.opened_at + SPARING)
     }
 
     /// For what a row is to be owed, so that this is said: `None` if one is owed that says it as loudly.
@@ -356,15 +363,20 @@ impl Digests {
     }
 
     /// What is still to be said, now that something of it has changed or was told. If it is over and all was said,
-    /// it is closed.
+    /// it is closed; so is one that nothing is left of, where no text has to be brought to its end.
     pub(crate) fn judge(&mut self, id: DigestId, now: Timestamp) -> Option<Want> {
+        let can_edit = self.can_edit;
         let digest = self.all.get_mut(&id).filter(|digest| digest.closed_at.is_none())?;
+        if digest.members == 0 && !can_edit {
+            digest.closed_at = Some(now);
+            return None;
+        }
         digest.calm_since = match (digest.is_calm(), digest.calm_since) {
             (true, since) => since.or(Some(now)),
             // Before the first look it is not known that the calm is over.
             (false, since) => since.filter(|_| !digest.looked),
         };
-        let loud = digest.severity == Severity::Critical || now.since(digest.opened_at) > LONG || !self.can_edit;
+        let loud = digest.severity == Severity::Critical || now.since(digest.opened_at) > LONG || !can_edit;
         match (digest.is_over(), digest.known.is_some()) {
             (false, _) | (true, false) => None,
             (true, true) if loud && !digest.noted_over => Some(Want::Over),

@@ -19,6 +19,7 @@ use crate::model::{
 use crate::store::StoreError;
 
 mod failing;
+mod first_minute;
 mod folding;
 mod joining;
 mod kit;

@@ -204,7 +204,7 @@ impl Worker {
             if self.is_blocked(now) || self.calls.len() + self.begun.len() >= self.slots {
                 break;
             }
-            let Some(topic) = self.take(now) else { break };
+            let Some(topic) = self.desk.take(self.posts_held, now) else { break };
             match (self.edits_ready_at(topic, now), topic) {
                 (until, _) if until > now => self.desk.queue.put_back(topic, until),
                 (_, Topic::Notice(id)) => self.begin_notice(id, now),

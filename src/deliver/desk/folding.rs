@@ -28,6 +28,13 @@ pub(super) struct Coming {
     alone_at: Timestamp,
 }
 
+impl Coming {
+    /// As after a restart, when one went out by itself last at `alone_at`.
+    pub(super) fn after(alone_at: Timestamp) -> Coming {
+        Coming { alone_at, ..Coming::default() }
+    }
+}
+
 impl Desk {
     /// What is to be done with the posts that are due, if calls can be made now.
     pub(crate) fn step(&mut self, now: Timestamp) -> Step {
@@ -46,7 +53,7 @@ impl Desk {
     }
 
     /// Makes the most urgent posts part of the digest `into`, or of a new one that is then in its place; at most so
-    /// many. What was told by a digest before stays with it. False if nothing was left to fold.
+    /// many. What was told by a digest before stays with it where the chat can edit. False if nothing was left to fold.
     pub(crate) fn fold(&mut self, into: &mut Option<DigestId>, most: usize, now: Timestamp) -> bool {
         let groups = self.queue.first_posts(most);
         let mut wants: Vec<(DigestId, Want, Timestamp)> = Vec::new();
@@ -99,29 +106,40 @@ impl Desk {
 
     /// Takes in a row about a digest.
     pub(super) fn accept_digest(&mut self, id: DigestId, row: Row) {
-        let not_before = match (row.reason, row.news) {
-            (Reason::Edit, News::Resolved) => Timestamp::default(),
-            (Reason::Edit, _) => self.digests.edit_at(id),
-            (_, News::Repeated | News::Escalated) => self.digests.note_at(id),
-            _ => Timestamp::default(),
-        };
         self.digests.is_owed(id, want(&row));
-        self.queue.insert(Topic::Digest(id), Row { not_before: not_before.max(row.not_before), ..row });
+        self.queue.insert(Topic::Digest(id), row);
+    }
+
+    /// The most urgent topic that is due, but for posts that are `held`. A digest is due once its distance from what
+    /// was said of it last has passed, whatever made it wake.
+    pub(crate) fn take(&mut self, held: Option<Timestamp>, now: Timestamp) -> Option<Topic> {
+        loop {
+            let topic = match held {
+                Some(_) => self.queue.take_but_posts(now)?,
+                None => self.queue.take(now)?,
+            };
+            let until = topic.digest().map_or(now, |id| self.digest_at(id));
+            if until <= now {
+                return Some(topic);
+            }
+            self.queue.put_back(topic, until);
+        }
     }
 
     /// What the rows of a taken digest come to; `over` says whether all its members are.
     pub(crate) fn plan_digest(&self, id: DigestId, over: bool) -> Plan {
         let topic = Topic::Digest(id);
         let Some(entry) = self.queue.get(topic) else { return Plan::Void("nothing waits") };
-        let revision = self.digests.revision(id);
-        match (revision, self.can_edit) {
-            (0, _) => Plan::Void("it is long over"),
-            (_, false) => match self.reason_of(id, over) {
+        match (self.digests.is_open(id), self.can_edit) {
+            // Its members are told by others by now, if they are in trouble again.
+            (false, _) => Plan::Void("it is over, or nothing is left of it"),
+            (true, false) => match self.reason_of(id, over) {
                 Reason::Edit => Plan::Void("nothing that this chat is to be told"),
                 reason => plan::fixed(reason),
             },
-            (_, true) => {
-                let wish = Wish { reason: self.reason_of(id, over), revision, edited: entry.edited > 0, firing: !over };
+            (true, true) => {
+                let (reason, revision) = (self.reason_of(id, over), self.digests.revision(id));
+                let wish = Wish { reason, revision, edited: entry.edited > 0, firing: !over };
                 plan::editable(wish, self.standing(topic))
             }
         }
@@ -194,7 +212,7 @@ impl Desk {
     pub(crate) fn straggle(&mut self, id: DigestId, now: Timestamp) {
         for (group, severity) in self.digests.straggle(id, now) {
             match self.has_own(group) {
-                true => drop(self.digests.leave(group)),
+                true => drop(self.digests.part(group)),
                 false => {
                     let (channel, why) = (self.channel.clone(), (Reason::Post, News::Opened));
                     self.changes.owed.push(Notification::of_group(channel, group, why, severity, now));
@@ -237,11 +255,7 @@ impl Desk {
     pub(super) fn due(&self, topic: Topic, now: Timestamp) -> Timestamp {
         let rows = self.queue.get(topic).map(|entry| entry.rows()).unwrap_or_default();
         let calm = rows.iter().all(|row| row.reason == Reason::Edit && row.news == News::Changed);
-        let shown = match topic {
-            Topic::Group(group) => self.edit_at(group),
-            Topic::Digest(id) => Some(self.digests.edit_at(id)),
-            Topic::Notice(_) => None,
-        };
+        let shown = topic.group().and_then(|group| self.edit_at(group));
         shown.filter(|_| calm).map_or(now, |at| at.max(now))
     }
 
@@ -261,6 +275,18 @@ impl Desk {
     /// Before when a group's message is not to be edited again, as long as the group merely goes on.
     fn edit_at(&self, group: GroupId) -> Option<Timestamp> {
         self.living.get(group)?.edited_at.map(|at| at + COALESCE)
+    }
+
+    /// Before when a digest is not to be told.
+    fn digest_at(&self, id: DigestId) -> Timestamp {
+        let rows = self.queue.get(Topic::Digest(id)).map(|entry| entry.rows()).unwrap_or_default();
+        let due = |row: &Row| match want(row) {
+            Want::Edit => self.digests.edit_at(id),
+            Want::Again | Want::Worse => self.digests.note_at(id),
+            Want::Over => self.digests.end_at(id),
+            Want::OverQuietly | Want::First => Timestamp::default(),
+        };
+        rows.iter().map(due).min().unwrap_or_default()
     }
 
     fn attach(&mut self, id: DigestId, group: GroupId, severity: Severity, now: Timestamp) {

@@ -73,7 +73,8 @@ impl Desk {
                 platform_id: platform_id.map(Into::into),
                 place: place.map(Into::into),
                 revision: flight.revision,
-                posted_at: before.as_ref().map_or(now, |before| before.posted_at),
+                // A digest is as old as its first post.
+                posted_at: before.as_ref().filter(|_| flight.topic.group().is_none()).map_or(now, |it| it.posted_at),
                 reposted: before.is_some_and(|before| before.reposted) || flight.reason == Reason::Edit,
                 life: Life::Open,
             }),

@@ -71,10 +71,12 @@ impl Digests {
         self.seats.get(&group).map(|seat| Folded { digest: seat.digest, severity: seat.severity })
     }
 
-    /// The digest that a group returns to if it is folded.
+    /// The digest that a group returns to if it is folded: one whose text the chat can edit, unless the group outlives
+    /// the others of it. Elsewhere each digest that speaks is one more message, so one tells of all that is folded.
     pub(crate) fn home(&self, group: GroupId) -> Option<DigestId> {
-        let seat = self.seats.get(&group).filter(|seat| !seat.straggles)?;
-        Some(seat.digest).filter(|digest| self.is_open(*digest))
+        let seat = self.seats.get(&group).filter(|_| self.can_edit)?;
+        let digest = self.all.get(&seat.digest).filter(|digest| digest.closed_at.is_none())?;
+        (!seat.straggles || digest.members == 1).then_some(seat.digest)
     }
 
     /// Takes in news of a group.

@@ -138,7 +138,7 @@ fn a_chat_that_cannot_edit_is_owed_no_edit_and_its_told_digest_is_not_joined() {
     let mut digests = told(false, Severity::Warning);
     assert_eq!(digests.claim(STORM, Want::Edit), None);
     assert_eq!(digests.claim(STORM, Want::Worse), Some(Want::Worse));
-    assert_eq!(digests.open(after(1)), Open::None);
+    assert_eq!(digests.open(after(1)), Open::Never);
     assert_eq!(told(true, Severity::Warning).open(after(59)), Open::Told(STORM));
     assert_eq!(told(true, Severity::Warning).open(after(60)), Open::None);
 }
@@ -170,6 +170,38 @@ fn the_last_member_stays_so_that_the_digest_has_an_end() {
     assert_eq!((digests.part(GroupId(10)), digests.judge(STORM, NOW)), (None, None));
     resolve(&mut digests, 10..=10);
     assert_eq!(digests.judge(STORM, NOW), Some(Want::OverQuietly));
+}
+
+#[test]
+fn the_last_member_returns_though_it_outlives_the_others_for_the_text_has_to_be_brought_to_its_end() {
+    let mut digests = told(true, Severity::Warning);
+    resolve(&mut digests, 1..=9);
+    digests.judge(STORM, NOW);
+    look(&mut digests, 10);
+    assert_eq!(digests.straggle(STORM, after(700)).len(), 1);
+    assert_eq!(digests.home(GroupId(10)), None);
+    for group in 1..=9 {
+        digests.part(GroupId(group));
+    }
+    assert_eq!(digests.home(GroupId(10)), Some(STORM));
+}
+
+#[test]
+fn where_nothing_can_be_edited_members_go_to_the_next_digest_and_one_that_all_left_ends_without_a_word() {
+    let (mut digests, next) = (told(false, Severity::Warning), DigestId(8));
+    assert_eq!((digests.home(GroupId(1)), digests.end_at(STORM)), (None, after(60)));
+    digests.begin(next, Severity::Critical, after(30));
+    resolve(&mut digests, 1..=2);
+    for group in 3..=10 {
+        assert_eq!(digests.attach(next, GroupId(group), Severity::Critical, after(30)), Some(STORM));
+    }
+    assert_eq!(digests.judge(STORM, after(30)), Some(Want::Over), "the two that are left are well");
+    for group in 1..=2 {
+        digests.attach(next, GroupId(group), Severity::Critical, after(30));
+    }
+    assert_eq!((digests.judge(STORM, after(30)), digests.is_open(STORM)), (None, false));
+    assert_eq!(digests.chore(after(30 + 3_600)), Some(Chore::Forget(STORM)));
+    assert!(digests.is_open(next));
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn of_digests(kept: &Inner) -> impl Iterator<Item = &Delivery> {
 }
 
 impl World {
-    fn owe_news(
+    pub(super) fn owe_news(
         &self,
         channel: &Channel,
         group: u64,
@@ -28,14 +28,14 @@ impl World {
     }
 
     /// So many groups break at once.
-    fn storm(&self, channel: &Channel, groups: std::ops::RangeInclusive<u64>) {
+    pub(super) fn storm(&self, channel: &Channel, groups: std::ops::RangeInclusive<u64>) {
         for group in groups {
             self.owe(channel, group, Reason::Post);
         }
     }
 
     /// They are all well again, as the engine says it of critical ones.
-    fn calm(&self, channel: &Channel, groups: std::ops::RangeInclusive<u64>) {
+    pub(super) fn calm(&self, channel: &Channel, groups: std::ops::RangeInclusive<u64>) {
         for group in groups {
             self.store.revise(group, |group, incidents| over(group, incidents));
             let reason = if channel.can_edit() { Reason::Reply } else { Reason::Post };
@@ -44,7 +44,7 @@ impl World {
     }
 
     /// All that was owed so far has its outcome, in the time that passes for it.
-    async fn settled(&self, channel: &Channel) {
+    pub(super) async fn settled(&self, channel: &Channel) {
         for _ in 0..60 {
             self.pass(channel, Duration::from_secs(1)).await;
             let under_way = |row: &Delivery| row.state == DeliveryState::Sending && row.not_before == Timestamp(0);
@@ -58,18 +58,18 @@ impl World {
     }
 
     /// How many messages people noticed.
-    fn noticed(&self) -> usize {
+    pub(super) fn noticed(&self) -> usize {
         let kept = self.store.lock();
         let loud = |row: &&Delivery| matches!(row.notification.reason, Reason::Post | Reason::Reply);
         kept.rows.values().filter(loud).filter(|row| row.outcome == Some(DeliveryOutcome::Sent)).count()
     }
 
-    fn outcomes(&self, outcome: DeliveryOutcome) -> usize {
+    pub(super) fn outcomes(&self, outcome: DeliveryOutcome) -> usize {
         of_groups(&self.store.lock()).filter(|row| row.outcome == Some(outcome)).count()
     }
 
     /// What is kept of digests.
-    fn digests(&self) -> Vec<serde_json::Value> {
+    pub(super) fn digests(&self) -> Vec<serde_json::Value> {
         let kept = self.store.lock();
         kept.keyed.values().map(|value| serde_json::from_str(value).unwrap()).collect()
     }
@@ -83,7 +83,7 @@ fn over(group: &mut Group, incidents: &mut [Incident]) {
 }
 
 /// The last message, as it came to the chat or was printed.
-fn last(world: &World, chat: &FakeChat) -> String {
+pub(super) fn last(world: &World, chat: &FakeChat) -> String {
     match chat.asked().last() {
         Some(asked) => asked.body.to_string(),
         None => String::from_utf8(world.printed.lock().unwrap().clone()).unwrap(),
@@ -314,6 +314,36 @@ async fn a_digest_whose_call_was_under_way_at_a_crash_is_posted_again_and_marked
     assert!(world.digests()[0]["closed_at"].is_number());
     assert_eq!(world.noticed(), 2);
     world.finish(worker).await;
+}
+
+#[tokio::test]
+async fn a_restart_wakes_no_note_before_its_time() {
+    let (world, (_chat, ops)) = (World::new(), a_chat("slack").await);
+    for group in 1..=9 {
+        world.store.group(group, &ops.name);
+        world.owe_news(&ops, group, (Reason::Post, News::Opened), Severity::Warning);
+    }
+    let worker = world.run(&ops);
+    world.settled(&ops).await;
+    for group in 1..=9 {
+        world.owe_news(&ops, group, (Reason::Reply, News::Escalated), Severity::Critical);
+    }
+    world.pass(&ops, Duration::from_secs(2)).await;
+    world.store.until("owed", |kept| of_digests(kept).any(|row| row.notification.news == News::Escalated)).await;
+    world.stop.cancel();
+    worker.await.unwrap().unwrap();
+
+    let again = World::over(world.store);
+    // Clocks start anew with each world.
+    again.context.clock.not_before(world.context.clock.steady());
+    let worker = again.run(&ops);
+    for _ in 0..20 {
+        again.pass(&ops, Duration::from_secs(1)).await;
+    }
+    assert_eq!(again.noticed(), 1, "half a minute has not passed");
+    again.settled(&ops).await;
+    assert_eq!(again.noticed(), 2);
+    again.finish(worker).await;
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ struct Trouble {
 
 /// What is in the chat: which groups a message mentions, and whether each fires.
 #[derive(Debug)]
-struct Shown {
+pub(super) struct Shown {
     groups: BTreeMap<u64, bool>,
     /// Nobody knows of it: its call's answer was lost, and it was posted again.
     orphan: bool,
@@ -41,22 +41,22 @@ struct Disk {
     cursor: u64,
 }
 
-struct Sim {
+pub(super) struct Sim {
     can_edit: bool,
     disk: Disk,
     desk: Desk,
     /// The last row handed to the desk.
     handed: u64,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     troubles: BTreeMap<u64, Trouble>,
-    chat: Vec<Shown>,
+    pub(super) chat: Vec<Shown>,
     dice: u64,
     /// Nothing fails any more.
-    calm: bool,
+    pub(super) calm: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Happening {
+pub(super) enum Happening {
     Break(u64, u64),
     Worse(u64, u64),
     Change(u64),
@@ -84,7 +84,7 @@ fn open(can_edit: bool, disk: &Disk) -> Desk {
 }
 
 impl Sim {
-    fn new(can_edit: bool, dice: u64) -> Sim {
+    pub(super) fn new(can_edit: bool, dice: u64) -> Sim {
         let disk = Disk::default();
         let (desk, now) = (open(can_edit, &disk), Timestamp(1_700_000_000_000));
         Sim {
@@ -133,7 +133,7 @@ impl Sim {
         }
     }
 
-    fn happen(&mut self, what: Happening) {
+    pub(super) fn happen(&mut self, what: Happening) {
         let again = if self.can_edit { Reason::Reply } else { Reason::Post };
         let firing = |sim: &Sim, group: u64| sim.troubles.get(&group).is_some_and(|trouble| trouble.firing);
         match what {
@@ -248,7 +248,7 @@ impl Sim {
     }
 
     /// One turn of a worker.
-    fn turn(&mut self) {
+    pub(super) fn turn(&mut self) {
         self.hand_over();
         while let Some(chore) = self.desk.chore(self.now) {
             match chore {
@@ -276,11 +276,7 @@ impl Sim {
                 }
             }
         }
-        let topic = match step {
-            Step::Wait(_) => self.desk.queue.take_but_posts(self.now),
-            Step::Alone | Step::Join(_) | Step::Anew => self.desk.queue.take(self.now),
-        };
-        let begun = match topic {
+        let begun = match self.desk.take(step.holds(self.now), self.now) {
             Some(Topic::Group(group)) => {
                 let trouble = self.troubles[&group.0];
                 let group = as_group(group, trouble);
@@ -336,11 +332,13 @@ impl Sim {
     fn take_call(&mut self, act: &Act, groups: BTreeMap<u64, bool>) -> Verdict {
         match act {
             Act::Post => {
+                assert!(!groups.is_empty(), "a message about nothing");
                 self.chat.push(Shown { groups, orphan: false });
                 let id = self.can_edit.then(|| (self.chat.len() - 1).to_string());
                 Verdict::Sent { platform_id: id, place: None }
             }
             Act::Edit(spot) => {
+                assert!(!groups.is_empty(), "a message about nothing");
                 let place: usize = spot.id.parse().unwrap();
                 self.chat[place].groups = groups;
                 Verdict::sent()
@@ -357,7 +355,7 @@ impl Sim {
     }
 
     /// All troubles end, nothing fails any more, and as much time passes as it takes.
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.calm = true;
         let last = *self.troubles.keys().last().unwrap_or(&0);
         self.happen(Happening::Well(0, last + 1));
@@ -371,7 +369,7 @@ impl Sim {
         }
     }
 
-    fn check(&self) {
+    pub(super) fn check(&self) {
         for row in self.disk.rows.values() {
             assert!(row.outcome.is_some(), "no outcome: {row:#?}");
         }

@@ -23,10 +23,7 @@ impl Worker {
     pub(super) async fn fold(&mut self) -> Result<(), StoreError> {
         let now = self.now();
         let step = self.desk.step(now);
-        self.posts_held = match step {
-            Step::Wait(until) => Some(until),
-            Step::Alone | Step::Join(_) | Step::Anew => None,
-        };
+        self.posts_held = step.holds(now);
         let mut into = match step {
             Step::Join(digest) => Some(digest),
             Step::Anew => None,
@@ -43,14 +40,6 @@ impl Worker {
         let rows = before - self.desk.queue.len();
         tracing::info!(channel = %self.channel.name, digest = into.map(|digest| digest.0), rows, "told in a digest");
         Ok(())
-    }
-
-    /// The most urgent topic that is due, but for posts that wait.
-    pub(super) fn take(&mut self, now: Timestamp) -> Option<Topic> {
-        match self.posts_held {
-            Some(_) => self.desk.queue.take_but_posts(now),
-            None => self.desk.queue.take(now),
-        }
     }
 
     pub(super) async fn begin_digest(&mut self, id: DigestId, now: Timestamp) -> Result<(), StoreError> {
