@@ -20,6 +20,7 @@ mod answers;
 mod say;
 
 mod webhook;
+use webhook::Looked;
 pub(super) use webhook::{is_there, update};
 
 #[cfg(test)]
@@ -71,8 +72,10 @@ pub struct Telegram {
     names: Mutex<HashMap<Box<str>, Box<str>>>,
     delay_told: Mutex<HashMap<ChannelName, Timestamp>>,
     room: Arc<Semaphore>,
-    /// When this began, in steady time.
-    since: Timestamp,
+    /// Whether Telegram could bring updates, by the bots' numbers, as far as it was asked.
+    looked: Mutex<HashMap<Box<str>, Looked>>,
+    /// The same of all bots when this began.
+    start: Looked,
     stopping: CancellationToken,
 }
 
@@ -86,7 +89,8 @@ impl Telegram {
             names: Mutex::default(),
             delay_told: Mutex::default(),
             room: Arc::new(Semaphore::new(MOST_ANSWERS)),
-            since: now,
+            looked: Mutex::default(),
+            start: Looked::at_start(now),
             stopping: CancellationToken::new(),
         }
     }
@@ -102,6 +106,14 @@ impl Telegram {
 
     fn is_called(&self, bot: &str, name: &str) {
         locked(&self.names).insert(bot.into(), name.into());
+    }
+
+    fn looked(&self, bot: &str) -> Looked {
+        locked(&self.looked).get(bot).copied().unwrap_or(self.start)
+    }
+
+    fn looks(&self, bot: &str, looked: Looked) {
+        locked(&self.looked).insert(bot.into(), looked);
     }
 
     /// Whether it is time to say in a channel that commands came too late; `now` is steady time.

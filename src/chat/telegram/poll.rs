@@ -11,7 +11,7 @@ use super::api::{Bot, SOON, Trouble};
 use super::bots::Mode;
 use super::mood::{Line, Mood};
 use super::say;
-use super::take::{Arrival, Taken, take_in};
+use super::take::{Arrival, GAP, Taken, take_in};
 use super::wire::{self, Update};
 use crate::chat::Chat;
 use crate::model::{Language, Timestamp};
@@ -23,14 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// Updates in one answer at most.
 const MOST: usize = 50;
 
-/// Who was not heard for so long may have clicked long ago.
-const GAP: Duration = Duration::from_secs(60);
-
 /// What was there when it was asked for comes at once; what comes later has just happened.
 const AT_ONCE: Duration = Duration::from_secs(5);
-
-/// Where an update can't be taken in, it is asked for again after so long.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Looks after a bot until `stop`.
 pub(super) async fn tend(chat: Arc<Chat>, bot: Bot, mode: Mode, stop: CancellationToken) {
@@ -105,32 +99,38 @@ async fn ask(chat: &Arc<Chat>, bot: &Bot, me: &str, stop: &CancellationToken) {
         let answered_at = chat.clock.steady();
         let is_late = heard_at.is_none_or(|at| asked_at.since(at) > GAP) && answered_at.since(asked_at) < AT_ONCE;
         // What filled the answer has piled up; more of it may come.
-        if !is_late || updates.len() < MOST {
-            heard_at = Some(answered_at);
-        }
+        let is_all = !is_late || updates.len() < MOST;
         let arrival = if is_late { Arrival::Belated } else { Arrival::Prompt };
         next = updates.iter().map(|update| update.id + 1).max();
-        if !take_all(chat, bot, me, (updates, arrival), stop).await {
-            next = None;
-            tokio::time::sleep(PAUSE).await;
+        match take_all(chat, bot, me, (updates, arrival), stop).await {
+            Taken::Done if is_all => heard_at = Some(answered_at),
+            Taken::Done => {}
+            // It comes again as late as it came now.
+            Taken::NotNow(pause) => {
+                next = None;
+                tokio::time::sleep(pause).await;
+            }
         }
     }
 }
 
-/// Takes updates in, in order; `false` if one of them has to come again.
+/// Takes updates in, in order, as far as none has to come again.
 async fn take_all(
     chat: &Arc<Chat>,
     bot: &Bot,
     me: &str,
     (updates, arrival): (Vec<Update>, Arrival),
     stop: &CancellationToken,
-) -> bool {
+) -> Taken {
     for update in updates {
-        if stop.is_cancelled() || take_in(chat, bot, Some(me), update, arrival).await == Taken::NotNow {
-            return false;
+        if stop.is_cancelled() {
+            return Taken::NotNow(Duration::ZERO);
+        }
+        if let Taken::NotNow(pause) = take_in(chat, bot, Some(me), update, arrival).await {
+            return Taken::NotNow(pause);
         }
     }
-    true
+    Taken::Done
 }
 
 /// The updates of an answer; one without any number in it could never be acknowledged.

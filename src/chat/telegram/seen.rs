@@ -69,6 +69,13 @@ impl Seen {
         })
     }
 
+    /// An update that was begun is to come again.
+    pub(super) async fn put_off(&self, bot: &str, id: i64) {
+        if let Some(updates) = self.bots.lock().await.get_mut(bot) {
+            updates.begun.remove(&id);
+        }
+    }
+
     /// Puts an update on record as followed.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! One update's way: is it new, is it for us, in which channel, by whom; followed, put on record, answered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::answers::{self, Say};
 use super::api::{Bot, SOON, Trouble};
@@ -13,6 +14,9 @@ use crate::model::{Channel, ChannelKind, ChatOutcome, Press, Target, Verdict};
 
 /// What stands before a command on Telegram.
 const PREFIX: &str = "/";
+
+/// Who was not heard for so long may have clicked long ago.
+pub(super) const GAP: Duration = Duration::from_secs(60);
 
 /// Whether a click may have been made long ago: Telegram does not say when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +32,12 @@ pub(super) enum Arrival {
 pub(super) enum Taken {
     /// It needs not come again.
     Done,
-    /// It should come again a little later.
-    NotNow,
+    /// It should come again after so long.
+    NotNow(Duration),
 }
+
+/// After so long an update comes again that can't be taken in.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Follows an update, once, and has it answered. `me` is the bot's name, if it is known. What was begun is brought to its
 /// end even if the caller goes away.
@@ -53,20 +60,26 @@ async fn take(chat: &Arc<Chat>, bot: &Bot, me: Option<&str>, update: Update, arr
     if let (What::Said(Said { order, .. }), None) = (&update.what, me)
         && order.bot.is_some()
     {
-        return Taken::NotNow;
+        return Taken::NotNow(PAUSE);
     }
     match telegram.seen.begin(&bot.id, id).await {
         Ok(Known::New) => {}
-        Ok(Known::Begun) => return Taken::NotNow,
+        Ok(Known::Begun) => return Taken::NotNow(PAUSE),
         Ok(Known::Followed) => return Taken::Done,
         Err(error) => {
             tracing::warn!(bot = &*bot.id, %error, "it can't be looked up which commands were followed; trying again");
-            return Taken::NotNow;
+            return Taken::NotNow(PAUSE);
         }
     }
     let says = match update.what {
         What::Said(said) => hear(chat, bot, me.unwrap_or_default(), said).await,
-        What::Clicked(click) => press(chat, bot, click, arrival).await,
+        What::Clicked(click) => match press(chat, bot, click, arrival).await {
+            Ok(says) => says,
+            Err(NotKnown { pause }) => {
+                telegram.seen.put_off(&bot.id, id).await;
+                return Taken::NotNow(pause);
+            }
+        },
         What::Moved { from, to } => {
             for channel in rooms(chat, bot, Spot { chat: from, topic: Topic::Unknown, message: 0 }).await {
                 telegram.delivery.moved(&channel, from, to).await;
@@ -116,32 +129,42 @@ async fn hear(chat: &Arc<Chat>, bot: &Bot, me: &str, said: Said) -> Vec<Say> {
     answer.map(|answer| Say::Message { channel, to: said.spot, answer }).into_iter().collect()
 }
 
-async fn press(chat: &Arc<Chat>, bot: &Bot, click: Click, arrival: Arrival) -> Vec<Say> {
+/// Whether a click is too old could not be found out; it may be tried again after a pause.
+struct NotKnown {
+    pause: Duration,
+}
+
+async fn press(chat: &Arc<Chat>, bot: &Bot, click: Click, arrival: Arrival) -> Result<Vec<Say>, NotKnown> {
     let Click { query, spot, author, press } = click;
     let Some(channel) = decide::choose(&rooms(chat, bot, spot).await, &author) else {
         chat.count(ChannelKind::Telegram, ChatOutcome::Ignored);
-        return Vec::new();
+        return Ok(Vec::new());
     };
     let quiet = |query| Say::Toast { query, text: String::new(), loudness: Loudness::Quiet };
     let Some(press) = press else {
         chat.count(ChannelKind::Telegram, ChatOutcome::Ignored);
-        return vec![quiet(query)];
+        return Ok(vec![quiet(query)]);
     };
     // Whether a click that may have waited is old is known by whether Telegram still takes an answer to it.
     let is_answered = match arrival {
         Arrival::Prompt => false,
         Arrival::Belated => match close(chat, bot, &query).await {
             Ok(_) => true,
-            Err(trouble) => {
+            Err(trouble @ Trouble::Refused { code: 400, .. }) => {
                 tracing::info!(bot = &*bot.id, %trouble, "a click came too late to be followed");
                 chat.count(ChannelKind::Telegram, ChatOutcome::Ignored);
-                return Vec::new();
+                return Ok(Vec::new());
+            }
+            Err(trouble) => {
+                tracing::warn!(bot = &*bot.id, %trouble, "it can't be told how old a click is; trying again");
+                let pause = if let Trouble::Limited { after } = trouble { after } else { PAUSE };
+                return Err(NotKnown { pause });
             }
         },
     };
     let answer = chat.hear(&channel, &author, Asked::Press(press), PREFIX).await;
     let Some(answer) = answer else {
-        return if is_answered { Vec::new() } else { vec![quiet(query)] };
+        return Ok(if is_answered { Vec::new() } else { vec![quiet(query)] });
     };
     let first = answer.text.lines().next().unwrap_or_default().to_owned();
     let is_message = wants_message(press, &answer) || is_answered && answer.verdict != Verdict::Done;
@@ -154,7 +177,7 @@ async fn press(chat: &Arc<Chat>, bot: &Bot, click: Click, arrival: Arrival) -> V
         }
     };
     let message = is_message.then_some(Say::Message { channel, to: spot, answer });
-    toast.into_iter().chain(message).collect()
+    Ok(toast.into_iter().chain(message).collect())
 }
 
 /// Whether the answer to a click is for all to read: a mute and an acknowledgement show in the message itself.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::model::{ChatOutcome, Verdict};
 
@@ -14,6 +14,12 @@ use kit::{House, NOW, click, message};
 const ONE: &str = "t: { type: telegram, token: '1:s3cr3t', chat_id: -5, allow: [7], api_url: 'URL' }";
 const HOOK: &str =
     "t: { type: telegram, token: '1:s3cr3t', chat_id: -5, allow: [7], api_url: 'URL', webhook_secret: hush }";
+
+/// What Telegram says to an answer to an old click.
+fn too_old() -> Value {
+    let why = "Bad Request: query is too old and response timeout expired or query ID is invalid";
+    json!({ "ok": false, "error_code": 400, "description": why })
+}
 
 #[tokio::test]
 async fn a_command_is_asked_for_followed_and_answered_below_itself() {
@@ -171,14 +177,31 @@ async fn a_click_is_always_answered_and_a_mute_shows_as_a_toast() {
 #[tokio::test]
 async fn a_click_that_waited_for_us_is_followed_if_telegram_still_takes_an_answer() {
     let house = House::new(ONE).await;
-    let old = json!({ "ok": false, "error_code": 400, "description": "Bad Request: query is too old and response timeout expired or query ID is invalid" });
-    house.fake.script("answerCallbackQuery", 400, old);
+    house.fake.script("answerCallbackQuery", 400, too_old());
     house.fake.happens(click(7, -5, "confirm:8"));
     house.fake.happens(click(7, -5, "confirm:9"));
     let toasts = house.fake.until("answerCallbackQuery", 2).await;
     assert_eq!(toasts[1]["text"], "", "the words come as a message then");
     let sent = house.fake.until("sendMessage", 1).await;
     assert!(sent[0]["text"].as_str().unwrap().contains("#9"), "{}", sent[0]);
+    let said: Vec<String> = house.audit().await.iter().map(|record| record.what.to_string()).collect();
+    assert_eq!(said, ["button confirm:9"]);
+}
+
+#[tokio::test]
+async fn a_click_that_waited_is_not_lost_to_the_network_nor_followed_late_because_of_it() {
+    let house = House::new(ONE).await;
+    let limited = json!({ "ok": false, "error_code": 429, "description": "x", "parameters": { "retry_after": 1 } });
+    house.fake.script("answerCallbackQuery", 502, json!("<html>"));
+    house.fake.script("answerCallbackQuery", 429, limited);
+    house.fake.happens(click(7, -5, "confirm:9"));
+    house.fake.until("sendMessage", 1).await;
+    let house = house.restart(ONE).await;
+    house.fake.script("answerCallbackQuery", 502, json!("<html>"));
+    house.fake.script("answerCallbackQuery", 400, too_old());
+    house.fake.happens(click(7, -5, "confirm:8"));
+    house.fake.until("answerCallbackQuery", 5).await;
+    house.fake.until_heard().await;
     let said: Vec<String> = house.audit().await.iter().map(|record| record.what.to_string()).collect();
     assert_eq!(said, ["button confirm:9"]);
 }
@@ -247,6 +270,40 @@ async fn updates_are_brought_with_the_secret_and_taken_once() {
     assert_eq!((house.mutes().await.len(), house.audit().await.len()), (1, 1));
     assert!(house.fake.calls("setWebhook").is_empty(), "without public_url it is the operator's to set");
     house.fake.until_asked("1:s3cr3t", 0).await;
+}
+
+#[tokio::test]
+async fn a_click_that_is_brought_is_known_to_have_waited_if_telegram_could_not_bring_it_before() {
+    let brings = |error_date: Option<i64>| json!({ "ok": true, "result": { "last_error_date": error_date } });
+    let now = NOW / 1000;
+    for (info, is_old) in [(None, false), (Some(now - 3600), false), (Some(now - 100), true)] {
+        let house = House::long_since(HOOK).await;
+        house.fake.script("getWebhookInfo", 200, brings(info));
+        house.fake.script("answerCallbackQuery", 400, too_old());
+        for n in [5, 6] {
+            let mut update = click(7, -5, &format!("confirm:{n}"));
+            update["update_id"] = json!(n);
+            assert_eq!(house.bring("/chat/telegram/t", Some("hush"), &update).await, 200);
+        }
+        house.fake.until("answerCallbackQuery", 2).await;
+        let said: Vec<String> = house.audit().await.iter().map(|record| record.what.to_string()).collect();
+        let all = ["button confirm:5", "button confirm:6"];
+        assert_eq!(said, if is_old { &all[1..] } else { &all[..] }, "{info:?}");
+        assert_eq!(house.fake.calls("getWebhookInfo").len(), 1, "asked once in a while");
+    }
+}
+
+#[tokio::test]
+async fn a_click_of_which_it_is_not_known_whether_it_waited_is_brought_again() {
+    let house = House::long_since(HOOK).await;
+    let limited = json!({ "ok": false, "error_code": 429, "description": "x", "parameters": { "retry_after": 70 } });
+    house.fake.script("getWebhookInfo", 502, json!("<html>"));
+    house.fake.script("answerCallbackQuery", 429, limited);
+    let mut update = click(7, -5, "confirm:9");
+    update["update_id"] = json!(5);
+    assert_eq!(house.brought("/chat/telegram/t", Some("hush"), &update).await, (503, Some("70".to_owned())));
+    assert_eq!(house.bring("/chat/telegram/t", Some("hush"), &update).await, 200);
+    assert_eq!(house.audit().await.len(), 1);
 }
 
 #[tokio::test]

@@ -97,10 +97,17 @@ impl House {
     /// With these channels, flow style; `URL` in them is the fake's address.
     pub(super) async fn new(channels: &str) -> House {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        House::on(Arc::new(tempfile::tempdir().unwrap()), Fake::start().await, channels).await
+        House::on((Arc::new(tempfile::tempdir().unwrap()), Duration::ZERO), Fake::start().await, channels).await
     }
 
-    async fn on(folder: Arc<tempfile::TempDir>, fake: Fake, channels: &str) -> House {
+    /// The same, begun an hour ago.
+    pub(super) async fn long_since(channels: &str) -> House {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let hour = Duration::from_secs(3600);
+        House::on((Arc::new(tempfile::tempdir().unwrap()), hour), Fake::start().await, channels).await
+    }
+
+    async fn on((folder, age): (Arc<tempfile::TempDir>, Duration), fake: Fake, channels: &str) -> House {
         let shown = Arc::new(AtomicI64::new(NOW));
         let clock = Arc::new(Clock::with_wall(move || Timestamp(shown.load(Ordering::Relaxed))));
         let metrics = Arc::new(Metrics::new());
@@ -120,7 +127,7 @@ impl House {
         let kept = (&*store as _, Arc::clone(&store) as _, Arc::clone(&store) as _);
         let desk = Arc::new(Desk::new(handle.clone(), kept, Arc::clone(&rules), Arc::clone(&clock)));
         let delivery = Arc::new(Purse::on(&clock));
-        let telegram = Telegram::new(&*store, Arc::clone(&delivery) as _, clock.steady());
+        let telegram = Telegram::new(&*store, Arc::clone(&delivery) as _, clock.steady() - age);
         let shared = (clock, Arc::clone(&metrics));
         let http = crate::deliver::http_client();
         let wecom = crate::chat::wecom::tests::silent(&*store);
@@ -150,7 +157,7 @@ impl House {
 
     pub(super) async fn restart(self, channels: &str) -> House {
         let (folder, fake) = self.stop().await;
-        House::on(folder, fake, channels).await
+        House::on((folder, Duration::ZERO), fake, channels).await
     }
 
     pub(super) async fn mutes(&self) -> Vec<Mute> {
@@ -201,11 +208,18 @@ impl House {
 
     /// Telegram brings an update to the door.
     pub(super) async fn bring(&self, path: &str, secret: Option<&str>, update: &Value) -> u16 {
+        self.brought(path, secret, update).await.0
+    }
+
+    /// The same; also says when it is to be brought again.
+    pub(super) async fn brought(&self, path: &str, secret: Option<&str>, update: &Value) -> (u16, Option<String>) {
         let mut request = reqwest::Client::new().post(format!("{}{path}", self.url)).json(update);
         if let Some(secret) = secret {
             request = request.header("X-Telegram-Bot-Api-Secret-Token", secret);
         }
-        request.send().await.unwrap().status().as_u16()
+        let response = request.send().await.unwrap();
+        let after = response.headers().get("Retry-After").map(|after| after.to_str().unwrap().to_owned());
+        (response.status().as_u16(), after)
     }
 }
 
