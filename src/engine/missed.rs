@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,7 @@ use crate::rules::StandingMute;
 use super::Engine;
 use super::effect::{Effect, Transition};
 use super::mute::{Source, covers, standing_until};
+use super::mutes::Mutes;
 use super::timers::Due;
 
 /// Troubles that are named of those that a mute kept from a channel.
@@ -26,6 +28,9 @@ const NAMED: usize = 5;
 pub(super) struct Tally {
     pub(super) id: TallyId,
     channels: BTreeMap<ChannelName, Kept>,
+    /// The channels in which the incidents of a number are counted: few sets, however many incidents.
+    #[serde(default)]
+    counted: BTreeMap<TallyId, Vec<ChannelName>>,
 }
 
 /// What was kept from one channel and is over.
@@ -47,6 +52,15 @@ pub(super) struct StandingTally {
     /// When its time is up, by the wall clock.
     pub(super) until: Timestamp,
     pub(super) tally: Tally,
+}
+
+/// A mute that is over, and what it kept from people.
+struct Over {
+    /// What is said of the mute itself.
+    missed: Missed,
+    tally: Tally,
+    /// Troubles that still fire and were held by this mute to its end, by channel.
+    firing: BTreeMap<ChannelName, u64>,
 }
 
 /// How a mute is over.
@@ -72,10 +86,42 @@ impl Kept {
         self.over = self.over.max(self.worst.len() as u64);
     }
 
-    /// An incident fires again: it is told with the others that do.
     fn take(&mut self, id: IncidentId) {
         self.over = self.over.saturating_sub(1);
         self.worst.retain(|known| known.id != id);
+    }
+}
+
+impl Tally {
+    fn new(id: TallyId) -> Tally {
+        Tally { id, channels: BTreeMap::new(), counted: BTreeMap::new() }
+    }
+
+    /// Takes in how an incident ended of which these channels did not hear. Gives the number that it is to carry from
+    /// now on: `fresh`, if none is known for the channels in which it counts.
+    fn add(&mut self, incident: &Incident, unaware: Vec<ChannelName>, fresh: TallyId) -> TallyId {
+        let mut counts_in = self.counted.get(&incident.missed_in).cloned().unwrap_or_default();
+        for channel in unaware {
+            let place = counts_in.binary_search(&channel);
+            self.channels.entry(channel.clone()).or_default().add(incident, place.is_ok());
+            if let Err(place) = place {
+                counts_in.insert(place, channel);
+            }
+        }
+        let known = self.counted.iter().find(|(_, channels)| **channels == counts_in).map(|(number, _)| *number);
+        known.unwrap_or_else(|| {
+            self.counted.insert(fresh, counts_in);
+            fresh
+        })
+    }
+
+    /// An incident fires again: it is told with the others that do.
+    fn take(&mut self, incident: &Incident) {
+        for channel in self.counted.get(&incident.missed_in).into_iter().flatten() {
+            if let Some(kept) = self.channels.get_mut(channel) {
+                kept.take(incident.id);
+            }
+        }
     }
 }
 
@@ -101,19 +147,16 @@ impl Engine {
         let wall = self.wall_now().min(Timestamp(until.0.saturating_sub(1)));
         let source = self.mutes_of(incident, wall).max().filter(|(until, _)| *until < Timestamp::MAX);
         let (false, Some((until, source))) = (unaware.is_empty(), source) else { return };
-        let (outline, counted_in) = (incident.outline(), incident.missed_in);
+        let outline = incident.outline();
         let fresh = TallyId(self.last_tally.0.saturating_add(1));
         let Some(tally) = self.tally_of(source, until, fresh) else { return };
-        for channel in unaware {
-            tally.channels.entry(channel).or_default().add(&outline, counted_in == tally.id);
-        }
-        let tally = tally.id;
-        if tally == fresh {
+        let missed_in = tally.add(&outline, unaware, fresh);
+        if missed_in == fresh {
             self.last_tally = fresh;
             self.dirty_counters = true;
         }
         if let Some(incident) = self.incidents.get_mut(&id) {
-            incident.missed_in = tally;
+            incident.missed_in = missed_in;
             self.dirty_incidents.insert(id);
         }
     }
@@ -127,7 +170,7 @@ impl Engine {
 
     /// The account of a mute that ends then; a new one if it has none yet.
     fn tally_of(&mut self, source: Source, until: Timestamp, fresh: TallyId) -> Option<&mut Tally> {
-        let new = || Tally { id: fresh, channels: BTreeMap::new() };
+        let new = || Tally::new(fresh);
         let place = match source {
             Source::Set(id) => {
                 self.dirty_mutes.insert(id);
@@ -153,80 +196,112 @@ impl Engine {
         self.standing.get_mut(&id).map(|held| &mut held.tally)
     }
 
-    /// A person's mute is over: what it kept from people is told.
-    pub(super) fn end(&mut self, id: MuteId, how: How) {
-        let Some(muted) = self.mutes.remove(id) else { return };
-        self.dirty_mutes.insert(id);
-        let (Some(tally), cover) = (muted.tally, muted.cover) else { return };
-        let mute = &cover.mute;
-        let missed = Missed {
-            mute: Some(id),
-            matchers: mute.matchers.clone(),
-            author: mute.author.clone(),
-            reason: mute.reason.clone(),
-            lifted: how == How::Lifted,
-            over: 0,
-            firing: 0,
-            worst: Vec::new(),
-        };
-        self.tell_missed(&missed, tally, |incident| cover.covers(incident));
+    /// Ends the mutes whose time is up, people's and standing ones: what they kept from people is told.
+    pub(super) fn end_mutes(&mut self) {
+        let wall = self.wall_now();
+        let set = self.mutes.values().map(|muted| &muted.cover.mute).filter(|mute| mute.until <= wall);
+        let set: Vec<MuteId> = set.map(|mute| mute.id).collect();
+        let standing = self.standing.iter().filter(|(_, held)| held.until <= wall).map(|(id, _)| *id);
+        let mut standing: Vec<TallyId> = standing.collect();
+        standing.retain(|id| !self.goes_on(*id, wall));
+        self.end(&set, &standing, How::Ended);
     }
 
     /// A standing mute's time may be up.
     pub(super) fn standing_mute_ends(&mut self, id: TallyId) {
-        let wall = self.wall_now();
-        let Some(held) = self.standing.get_mut(&id) else { return };
+        let Some(until) = self.standing.get(&id).map(|held| held.until) else { return };
+        match until <= self.wall_now() {
+            true => self.end_mutes(),
+            false => self.set_mute_timer(until, Due::StandingMuteEnds(id)),
+        }
+    }
+
+    /// Whether a standing mute whose time is up holds on: one interval follows another, or the clock was set back.
+    fn goes_on(&mut self, id: TallyId, wall: Timestamp) -> bool {
+        let Some(held) = self.standing.get_mut(&id) else { return false };
         let mute = self.rules.mutes.iter().find(|mute| held.is_of(mute));
         let until = mute.and_then(|mute| standing_until(mute, wall)).filter(|until| *until < Timestamp::MAX);
-        match until {
-            // One interval follows another, or the clock was set back.
-            Some(until) => {
-                held.until = until;
-                self.dirty_standing.insert(id);
-                self.set_mute_timer(until, Due::StandingMuteEnds(id));
-            }
-            None => self.end_standing(id),
-        }
+        let Some(until) = until else { return false };
+        held.until = until;
+        self.dirty_standing.insert(id);
+        self.set_mute_timer(until, Due::StandingMuteEnds(id));
+        true
     }
 
     /// Rules were changed: standing mutes that are gone are over.
     pub(super) fn end_orphans(&mut self) {
         let gone = |held: &StandingTally| !self.rules.mutes.iter().any(|mute| held.is_of(mute));
         let gone: Vec<TallyId> = self.standing.iter().filter(|(_, held)| gone(held)).map(|(id, _)| *id).collect();
-        gone.into_iter().for_each(|id| self.end_standing(id));
+        self.end(&[], &gone, How::Ended);
     }
 
-    fn end_standing(&mut self, id: TallyId) {
-        let Some(held) = self.standing.remove(&id) else { return };
-        self.dirty_standing.insert(id);
-        let rules = std::sync::Arc::clone(&self.rules);
-        let mute = rules.mutes.iter().find(|mute| held.is_of(mute));
-        let missed = Missed {
-            mute: None,
-            matchers: held.matchers,
-            author: "".into(),
-            reason: held.reason,
-            lifted: false,
-            over: 0,
-            firing: 0,
-            worst: Vec::new(),
+    /// These mutes are over at this moment: what they kept from people is told.
+    pub(super) fn end(&mut self, set: &[MuteId], standing: &[TallyId], how: How) {
+        let (mut over, mut places, mut covered) = (Vec::new(), BTreeMap::new(), Mutes::default());
+        for id in set {
+            let Some(mut muted) = self.mutes.remove(*id) else { continue };
+            self.dirty_mutes.insert(*id);
+            let Some(tally) = muted.tally.take() else { continue };
+            let mute = &muted.cover.mute;
+            let missed = Missed {
+                mute: Some(*id),
+                matchers: mute.matchers.clone(),
+                author: mute.author.clone(),
+                reason: mute.reason.clone(),
+                lifted: how == How::Lifted,
+                ..Missed::default()
+            };
+            places.insert(Source::Set(*id), over.len());
+            over.push(Over { missed, tally, firing: BTreeMap::new() });
+            covered.insert(muted);
+        }
+        let rules = Arc::clone(&self.rules);
+        for id in standing {
+            let Some(held) = self.standing.remove(id) else { continue };
+            self.dirty_standing.insert(*id);
+            if let Some(place) = rules.mutes.iter().position(|mute| held.is_of(mute)) {
+                places.insert(Source::Standing(place), over.len());
+            }
+            let missed = Missed { matchers: held.matchers, reason: held.reason, ..Missed::default() };
+            over.push(Over { missed, tally: held.tally, firing: BTreeMap::new() });
+        }
+        if over.is_empty() {
+            return;
+        }
+        // The last of those that held it, as of those that are over before anybody hears of them.
+        let holder = |incident: &Incident| {
+            let set = covered.covering(incident).map(|cover| Source::Set(cover.mute.id));
+            let standing = places.range(..=Source::Standing(usize::MAX)).map(|(source, _)| source);
+            let standing = standing.filter(|source| match source {
+                Source::Standing(place) => rules.mutes.get(*place).is_some_and(|mute| covers(&mute.matchers, incident)),
+                Source::Set(_) => false,
+            });
+            set.chain(standing.copied()).max().and_then(|source| places.get(&source).copied())
         };
-        self.tell_missed(&missed, held.tally, |incident| mute.is_some_and(|mute| covers(&mute.matchers, incident)));
+        self.look_through(&mut over, holder);
+        over.into_iter().for_each(|one| self.tell_missed(one));
+    }
+
+    /// Finds out what of it still fires, or does again. `holder` says which of these mutes held an incident to the end.
+    fn look_through(&self, over: &mut [Over], holder: impl Fn(&Incident) -> Option<usize>) {
+        let numbers =
+            |(place, one): (usize, &Over)| one.tally.counted.keys().map(move |number| (*number, place)).collect();
+        let places: BTreeMap<TallyId, usize> = over.iter().enumerate().flat_map::<Vec<_>, _>(numbers).collect();
+        for incident in self.incidents.values().filter(|incident| incident.is_firing()) {
+            if let Some(one) = places.get(&incident.missed_in).and_then(|place| over.get_mut(*place)) {
+                one.tally.take(incident);
+            }
+            let was_held = incident.muted_until.is_some() && incident.inhibited_by.is_none();
+            let holder = if was_held { holder(incident) } else { None };
+            let Some(one) = holder.and_then(|place| over.get_mut(place)) else { continue };
+            if self.muted_until(incident).is_none() {
+                self.unaware_of(incident).into_iter().for_each(|channel| *one.firing.entry(channel).or_default() += 1);
+            }
+        }
     }
 
     /// Tells each channel once what a mute kept from it, if that is anything of which it would not hear else.
-    fn tell_missed(&mut self, mute: &Missed, mut tally: Tally, covers: impl Fn(&Incident) -> bool) {
-        let mut firing: BTreeMap<ChannelName, u64> = BTreeMap::new();
-        for incident in self.incidents.values().filter(|incident| incident.is_firing()) {
-            if incident.missed_in == tally.id {
-                let channels = tally.channels.iter_mut().filter(|(channel, _)| incident.notify.contains(channel));
-                channels.for_each(|(_, kept)| kept.take(incident.id));
-            }
-            let was_held = incident.muted_until.is_some() && incident.inhibited_by.is_none() && covers(incident);
-            if was_held && self.muted_until(incident).is_none() {
-                self.unaware_of(incident).into_iter().for_each(|channel| *firing.entry(channel).or_default() += 1);
-            }
-        }
+    fn tell_missed(&mut self, Over { missed: mute, mut tally, firing }: Over) {
         tally.channels.retain(|channel, kept| kept.over > 0 && self.rules.channels.contains_key(channel));
         let mut by_worst: BTreeMap<IncidentId, (Incident, Vec<ChannelName>)> = BTreeMap::new();
         for (channel, Kept { over, worst }) in tally.channels {

@@ -122,7 +122,7 @@ impl Engine {
     pub(super) fn unmute(&mut self, id: MuteId) {
         self.end_mutes();
         let Some(cover) = self.mutes.get(id).map(|muted| Arc::clone(&muted.cover)) else { return };
-        self.end(id, How::Lifted);
+        self.end(&[id], &[], How::Lifted);
         self.look_anew(News::Answered, |incident| cover.covers(incident));
     }
 
@@ -201,17 +201,9 @@ impl Engine {
     pub(super) fn mute_ends(&mut self, id: MuteId) {
         let Some(until) = self.mutes.get(id).map(|muted| muted.cover.mute.until) else { return };
         match until <= self.wall_now() {
-            true => self.end(id, How::Ended),
+            true => self.end_mutes(),
             false => self.set_mute_timer(until, Due::MuteEnds(id)),
         }
-    }
-
-    /// Ends the mutes whose time is up.
-    fn end_mutes(&mut self) {
-        let wall = self.wall_now();
-        let over = |muted: &&Muted| muted.cover.mute.until <= wall;
-        let over: Vec<MuteId> = self.mutes.values().filter(over).map(|muted| muted.cover.mute.id).collect();
-        over.into_iter().for_each(|id| self.end(id, How::Ended));
     }
 
     /// A mute may be near its end: says so where it was set, or where it is felt.

@@ -52,7 +52,7 @@ impl Mute {
 }
 
 /// What a mute kept from a channel, told when it is over.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Missed {
     /// Its number; `None` for one that stands in the rules.
     pub mute: Option<MuteId>,

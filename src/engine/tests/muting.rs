@@ -268,6 +268,37 @@ fn each_channel_is_told_of_what_it_would_have_heard() {
 }
 
 #[test]
+fn what_fires_again_is_taken_from_the_count_only_of_the_channels_in_which_it_counts() {
+    let chat = Rule { notify: Some(vec![ChannelName::new("chat")]), ..rule("gop", &[16]) };
+    let mut bench = Bench::new(rule_set(vec![late_frames(), chat]));
+    let late = |bench: &mut Bench, time: f64| bench.get(time, error("cam1", time, &[(6, 12)])).told("chat").len();
+    // In chat cam1 is known as broken, before and after; elsewhere nobody has heard of it.
+    for n in 0..=240 {
+        let time = f64::from(n) * 5.0;
+        match n {
+            20 => _ = bench.put(time, mute(1, ALL, 1000.0)),
+            80 => _ = late(&mut bench, time),
+            82 => _ = bench.get(time, of("z", time)),
+            180 | 185 | 190 | 195 => _ = late(&mut bench, time),
+            _ => _ = bench.get(time, gop(time)),
+        }
+    }
+    assert_eq!(missed(&mut bench), [at_(1000.0, "chat", (1, 0, 1))], "z; what was late at the robot fires again");
+}
+
+#[test]
+fn what_fires_at_the_end_of_several_mutes_at_once_counts_with_one_of_them() {
+    let mut bench = Bench::rules(vec![rule("gop", &[16]), rule("codec", &[13])]);
+    bench.put(0.0, mute(1, ALL, 1000.0)).put(0.0, mute(2, STREAM, 1000.0));
+    bench.get(10.0, of("b", 10.0)).get(20.0, error("cam1", 20.0, &[(13, 1)]));
+    sick(&mut bench, 900, 1100);
+    let told = ["chat", "robot"];
+    let mut expected: Vec<_> = told.map(|channel| at_(1000.0, channel, (1, 0, 1))).into();
+    expected.extend(told.map(|channel| at_(1000.0, channel, (1, 1, 1))));
+    assert_eq!(missed(&mut bench), expected, "b under the first, the codec and what fires under the second");
+}
+
+#[test]
 fn of_however_many_only_the_worst_few_are_kept() {
     let mut bench = bench();
     bench.put(0.0, mute(1, ALL, 4000.0));
