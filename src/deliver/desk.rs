@@ -20,10 +20,8 @@ use crate::model::{
 use crate::store::{ChannelChanges, ChannelState};
 
 mod folding;
+mod notices;
 mod settle;
-
-/// Notices that may wait; with more, the oldest says least of how things are now.
-const MOST_NOTICES: usize = 256;
 
 /// The rows and messages of one channel.
 #[derive(Debug)]
@@ -106,11 +104,7 @@ impl Desk {
         let (topic, row) = (Topic::of(id, &notification), Row { stands_in, ..Row::new(id, &notification) });
         let editable = self.can_edit && topic.group().is_some_and(|group| self.is_told(group));
         match (notification.reason, notification.about) {
-            (_, About::Notice(notice)) => {
-                self.notices.insert(id, notice);
-                self.queue.insert(topic, row);
-                self.thin_notices(now);
-            }
+            (_, About::Notice(notice)) => self.accept_notice((id, notice), row, now),
             (_, About::Digest(digest)) => self.accept_digest(digest, row),
             (_, About::Group(group)) if self.hear(group, row, now) => {}
             (Reason::Edit, About::Group(_)) if !editable && self.queue.get(topic).is_none() => {
@@ -122,24 +116,6 @@ impl Desk {
                 self.insert(topic, row);
             }
         }
-    }
-
-    /// The notice of a taken row. One that is a day old has ended here instead: it is news no more.
-    pub(crate) fn notice(&mut self, id: DeliveryId, now: Timestamp) -> Option<Notice> {
-        let topic = Topic::Notice(id);
-        let row = self.queue.get(topic)?.rows().first().copied()?;
-        if now.since(row.at) < DAY {
-            return self.notices.get(&id).map(|notice| (**notice).clone());
-        }
-        match row.attempts {
-            0 => self.discard(topic, DeliveryOutcome::Void, "older than a day when its turn came", now),
-            _ => {
-                let said = self.queue.get(topic).and_then(|entry| entry.error.as_deref()).map(str::to_owned);
-                let why = said.unwrap_or_else(|| "given up after a day".to_owned());
-                self.discard(topic, DeliveryOutcome::Dead, &why, now);
-            }
-        }
-        None
     }
 
     /// What the rows of a taken group come to.
@@ -222,11 +198,6 @@ impl Desk {
         }
         let (key, closed) = (Some(group.key.clone()), group.closed_at.is_some());
         Some(Flight { key, revision: group.revision, closed, ..flight })
-    }
-
-    /// Puts on record that a taken notice is about to be posted.
-    pub(crate) fn begin_notice(&mut self, id: DeliveryId, attempts: Vec<Attempt>) -> Option<Flight> {
-        self.begin_rows(Topic::Notice(id), 1, (Act::Post, Reason::Notice), attempts)
     }
 
     fn begin_rows(
@@ -360,22 +331,6 @@ impl Desk {
                 self.keep_digest(digest);
             }
             Topic::Notice(_) => {}
-        }
-    }
-
-    /// Where too many notices wait, the oldest makes room.
-    fn thin_notices(&mut self, now: Timestamp) {
-        let too_many = self.notices.len() > MOST_NOTICES;
-        let mut topics = self.notices.keys().map(|id| Topic::Notice(*id));
-        if let Some(oldest) = topics.find(|topic| too_many && self.queue.waits(*topic)) {
-            self.discard(oldest, DeliveryOutcome::Void, "too many notices wait", now);
-        }
-    }
-
-    /// Ends a notice's row without a call.
-    pub(crate) fn discard(&mut self, topic: Topic, outcome: DeliveryOutcome, why: &str, now: Timestamp) {
-        for row in self.queue.remove(topic, usize::MAX, |_| true) {
-            self.end(Ended { row, topic, key: None, outcome, error: Some(why.to_owned()) }, now);
         }
     }
 

@@ -3,7 +3,6 @@
 //! A trouble that still fires at the end of a mute is told by its own message; of one that began and ended unheard
 //! nobody would ever hear. Of those there are numbers and the worst few by channel, however many they are.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,9 +18,6 @@ use super::effect::{Effect, Transition};
 use super::mute::{Source, covers, standing_until};
 use super::mutes::Mutes;
 use super::timers::Due;
-
-/// Troubles that are named of those that a mute kept from a channel.
-const NAMED: usize = 5;
 
 /// What one mute has kept from people.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,10 +73,9 @@ impl Kept {
     fn add(&mut self, incident: &Incident, is_counted: bool) {
         self.over = self.over.saturating_add(u64::from(!is_counted));
         self.worst.retain(|known| known.id != incident.id);
-        let rank = |one: &Incident| (Reverse(one.severity), Reverse(lasted(one)), one.id);
-        let at = self.worst.partition_point(|known| rank(known) < rank(incident));
-        if at < NAMED {
-            self.worst.truncate(NAMED - 1);
+        let at = self.worst.partition_point(|known| Missed::rank(known) < Missed::rank(incident));
+        if at < Missed::NAMED {
+            self.worst.truncate(Missed::NAMED - 1);
             self.worst.insert(at, incident.clone());
         }
         self.over = self.over.max(self.worst.len() as u64);
@@ -123,10 +118,6 @@ impl Tally {
             }
         }
     }
-}
-
-fn lasted(incident: &Incident) -> std::time::Duration {
-    incident.resolved_at.unwrap_or(incident.last_at).since(incident.since)
 }
 
 impl StandingTally {

@@ -1,5 +1,7 @@
 //! What people ask of pushwatch in chats: keep still about something for a while, and "I have it".
 
+use std::cmp::Reverse;
+
 use serde::{Deserialize, Serialize};
 
 use super::{ChannelName, Incident, Timestamp};
@@ -56,6 +58,9 @@ impl Mute {
 pub struct Missed {
     /// Its number; `None` for one that stands in the rules.
     pub mute: Option<MuteId>,
+    /// So many more mutes are over; of them all it is told together what they kept, and nothing of each.
+    #[serde(default)]
+    pub others: u64,
     /// What it covered.
     pub matchers: Box<str>,
     /// Who set it: hostile text. Empty for one that stands in the rules.
@@ -70,6 +75,37 @@ pub struct Missed {
     pub firing: u64,
     /// Of those that are over the worst few, the worst first, without what no list shows.
     pub worst: Vec<Incident>,
+}
+
+impl Missed {
+    /// Incidents that are named.
+    pub const NAMED: usize = 5;
+
+    /// The place of an incident among those that are named: the worst, then the longest, come first.
+    #[must_use]
+    pub fn rank(incident: &Incident) -> impl Ord + use<> {
+        let lasted = incident.resolved_at.unwrap_or(incident.last_at).since(incident.since);
+        (Reverse(incident.severity), Reverse(lasted), incident.id)
+    }
+
+    /// What several mutes kept from a channel, as one; `None` of none.
+    #[must_use]
+    pub fn together(missed: impl IntoIterator<Item = Missed>) -> Option<Missed> {
+        missed.into_iter().reduce(|mut all, one| {
+            all.worst.extend(one.worst);
+            all.worst.sort_by_key(Missed::rank);
+            all.worst.truncate(Missed::NAMED);
+            Missed {
+                mute: all.mute,
+                others: all.others.saturating_add(1).saturating_add(one.others),
+                lifted: all.lifted && one.lifted,
+                over: all.over.saturating_add(one.over),
+                firing: all.firing.saturating_add(one.firing),
+                worst: all.worst,
+                ..Missed::default()
+            }
+        })
+    }
 }
 
 /// Somebody said "I have it".

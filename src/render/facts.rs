@@ -75,7 +75,7 @@ pub fn digest_facts(view: &DigestView<'_>) -> Value {
 }
 
 /// A notice's facts: `version`, `kind` (`notice`), `state`, `summary`, `lines`, `said`, and `mute`: `null` where it is
-/// about none, else {`id` (`null` for one that stands in the rules), `matchers`, `author`, `reason`, `until` (of one that
+/// about none, else {`id` (`null` for one that stands in the rules), `others` (so many more are told together), `matchers`, `author`, `reason`, `until` (of one that
 /// ends soon), `lifted`, `over` and `firing` (how many troubles), `worst` of those that are over, in the shape of
 /// [`facts`]}.
 #[must_use]
@@ -98,6 +98,7 @@ fn mute(view: &NoticeView<'_>) -> Value {
     match view.notice {
         Notice::MuteEnds { mute, firing } => json!({
             "id": mute.id,
+            "others": 0,
             "matchers": mute.matchers,
             "author": mute.author,
             "reason": mute.reason,
@@ -109,6 +110,7 @@ fn mute(view: &NoticeView<'_>) -> Value {
         }),
         Notice::MuteOver(missed) => json!({
             "id": missed.mute,
+            "others": missed.others,
             "matchers": missed.matchers,
             "author": missed.author,
             "reason": missed.reason,

@@ -73,6 +73,15 @@ pub(super) fn over(view: &NoticeView<'_>, missed: &Missed, bounds: &Bounds) -> N
 
 /// `mute #5 ended: `.
 fn subject(missed: &Missed, phrases: &Phrases<'_>) -> String {
+    if missed.others > 0 {
+        let all = number(missed.others.saturating_add(1));
+        return match (phrases.language, missed.lifted) {
+            (Language::En, false) => format!("{all} mutes ended: "),
+            (Language::En, true) => format!("{all} mutes were lifted: "),
+            (Language::Zh, false) => format!("{all} 个静音已结束："),
+            (Language::Zh, true) => format!("{all} 个静音已解除："),
+        };
+    }
     match (phrases.language, missed.mute, missed.lifted) {
         (Language::En, Some(id), false) => format!("mute #{} ended: ", id.0),
         (Language::En, Some(id), true) => format!("mute #{} was lifted: ", id.0),

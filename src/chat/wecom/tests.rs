@@ -284,7 +284,7 @@ fn content(reply: &str) -> String {
 async fn an_address_is_ours_if_we_say_what_wecom_encrypted_to_the_byte() {
     let house = House::new().await;
     let ann = wecom("Ann");
-    for plain in ["1616140317555161061", "a+b/c== ", "<流>"] {
+    for plain in ["1616140317555161061", "a+b/c== ", &"流".repeat(21)] {
         let (query, echo) = ann.sealed(plain, &house);
         let (bare, escaped) = (echo.replace('=', "%3D"), echo.replace('+', "%2B").replace('=', "%3D"));
         for echo in [bare, escaped] {
@@ -308,6 +308,17 @@ async fn an_address_is_ours_if_we_say_what_wecom_encrypted_to_the_byte() {
         assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().len()), (want, 0), "{door} {query}");
     }
     assert_eq!((house.counted("forged"), house.counted("ignored")), (3, 6));
+}
+
+#[tokio::test]
+async fn a_letter_that_somebody_caught_is_not_read_out_to_them_as_an_address_to_be_checked() {
+    let house = House::new().await;
+    for plain in ["<xml><Content>mute cam1</Content></xml>", " \n<xml/>", &"1".repeat(65)] {
+        let (query, letter) = wecom("Ann").sealed(plain, &house);
+        let echo = letter.replace('+', "%2B").replace('=', "%3D");
+        let answer = reqwest::get(format!("{}/chat/wecom/ops?{query}&echostr={echo}", house.url)).await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (403, ""), "{plain}");
+    }
 }
 
 #[tokio::test]

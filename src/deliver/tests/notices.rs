@@ -4,7 +4,7 @@ use super::super::desk::Desk;
 use super::super::retry::DAY;
 use super::super::topic::Topic;
 use super::*;
-use crate::model::{Notice, Notification, Severity};
+use crate::model::{About, Missed, MuteId, Notice, Notification, Severity};
 use crate::store::ChannelState;
 
 fn failing() -> Notice {
@@ -184,4 +184,63 @@ fn of_too_many_notices_the_oldest_that_waits_makes_room() {
     assert_eq!(ended.iter().map(|end| end.row.id.0).collect::<Vec<_>>(), (2..=45).collect::<Vec<_>>());
     assert!(ended.iter().all(|end| end.outcome == DeliveryOutcome::Void));
     assert_eq!(desk.queue.len(), 256);
+}
+
+fn over(id: u64) -> Notice {
+    let worst = vec![crate::store::samples::incident(id).outline()];
+    Notice::MuteOver(Box::new(Missed { mute: Some(MuteId(id)), over: 2, firing: 1, worst, ..Missed::default() }))
+}
+
+#[tokio::test]
+async fn many_mutes_that_end_are_told_together_and_what_none_of_them_kept_is_lost() {
+    let chat = FakeChat::slack(vec![]).await;
+    let (world, ops) = (World::new(), slack(&chat.url, "C1"));
+    let ids: Vec<DeliveryId> = (1..=300).map(|id| world.store.owe_notice(&ops.name, over(id), world.now())).collect();
+    let worker = world.run(&ops);
+    for _ in 0..12 {
+        world.pass(&ops, Duration::from_secs(10)).await;
+    }
+    assert!(ids.iter().all(|id| {
+        let ended = world.store.row(*id).outcome;
+        ended == Some(DeliveryOutcome::Folded) || ended == Some(DeliveryOutcome::Sent)
+    }));
+    let rows: Vec<Delivery> = world.store.lock().rows.values().cloned().collect();
+    let told = rows.iter().filter(|row| row.outcome == Some(DeliveryOutcome::Sent));
+    let told = told.map(|row| match &row.notification.about {
+        About::Notice(notice) => (**notice).clone(),
+        other => panic!("{other:?}"),
+    });
+    let told = told.map(|notice| if let Notice::MuteOver(missed) = notice { *missed } else { panic!() });
+    let (mutes, over, firing) = told.fold((0, 0, 0), |(mutes, over, firing), missed| {
+        assert!(missed.worst.len() <= Missed::NAMED);
+        (mutes + 1 + missed.others, over + missed.over, firing + missed.firing)
+    });
+    assert_eq!((mutes, over, firing), (300, 600, 300));
+    let posts = chat.methods().len();
+    assert!(posts <= 4, "{posts} posts");
+    assert!(chat.asked().iter().any(|asked| asked.body.to_string().contains("mutes ended")));
+    world.finish(worker).await;
+}
+
+#[test]
+fn a_few_mutes_that_end_are_told_one_by_one_and_none_makes_room_for_other_notices() {
+    let mut desk = desk(Vec::new());
+    for id in 1..=3 {
+        row(&mut desk, id, over(id));
+    }
+    for id in 4..=400 {
+        row(&mut desk, id, failing());
+    }
+    let ended = desk.take_ended().0;
+    assert_eq!(ended.iter().map(|end| end.row.id.0).min(), Some(4));
+    assert_eq!(desk.queue.len(), 256);
+    row(&mut desk, 401, over(401));
+    let ended: Vec<(u64, DeliveryOutcome)> =
+        desk.take_ended().0.iter().map(|end| (end.row.id.0, end.outcome)).collect();
+    assert_eq!(ended, [1, 2, 3, 401].map(|id| (id, DeliveryOutcome::Folded)));
+    let changes = desk.take_changes().unwrap();
+    let [owed] = changes.owed.as_slice() else { panic!("{:?}", changes.owed) };
+    let About::Notice(notice) = &owed.about else { panic!("{owed:?}") };
+    let Notice::MuteOver(missed) = &**notice else { panic!("{notice:?}") };
+    assert_eq!((missed.mute, missed.others, missed.over, missed.firing), (Some(MuteId(1)), 3, 8, 4));
 }

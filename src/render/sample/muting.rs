@@ -27,6 +27,7 @@ pub(super) fn notices() -> Vec<Notice> {
     let late = push_error(12, "video_stall", vec![trouble(6, 14, Some(3_046.0))]);
     let missed = || Missed {
         mute: Some(MuteId(5)),
+        others: 0,
         matchers: matchers.into(),
         author: "U1 ann".into(),
         reason: "encoder swap".into(),
@@ -60,6 +61,15 @@ pub(super) fn notices() -> Vec<Notice> {
             over: 1,
             firing: 0,
             worst: missed().worst.split_off(1),
+            ..missed()
+        })),
+        Notice::MuteOver(Box::new(Missed {
+            others: 11,
+            matchers: "".into(),
+            author: "".into(),
+            reason: "".into(),
+            over: 34,
+            firing: 0,
             ..missed()
         })),
         Notice::MuteEnds {
