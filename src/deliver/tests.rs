@@ -18,6 +18,7 @@ use crate::model::{
 };
 use crate::store::StoreError;
 
+mod ends;
 mod failing;
 mod first_minute;
 mod folding;

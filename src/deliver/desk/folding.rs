@@ -229,6 +229,22 @@ impl Desk {
         self.changes.keyed.push(Keyed { kind: DIGEST, key: id.0.to_string(), value: None });
     }
 
+    /// Rows of a digest that a call did not end will say what they were to say.
+    pub(super) fn still_owed(&mut self, id: DigestId) {
+        for row in self.queue.get(Topic::Digest(id)).map(|entry| entry.rows()).unwrap_or_default() {
+            self.digests.is_owed(id, want(row));
+        }
+    }
+
+    /// A digest's note answered all rows, also those that came after the edit before it: if it goes on, what they say
+    /// is shown by the next edit.
+    pub(super) fn catch_up(&mut self, id: DigestId, over: bool, now: Timestamp) {
+        let shown = self.digests.known(id).map(|known| known.revision);
+        if !over && shown.is_some_and(|shown| shown < self.digests.revision(id)) {
+            self.claim(id, Want::Edit, now);
+        }
+    }
+
     /// A group was told of by itself: it leaves the digest that told of it.
     pub(super) fn part(&mut self, group: GroupId, now: Timestamp) -> Option<DigestId> {
         let id = self.digests.part(group)?;
@@ -277,16 +293,20 @@ impl Desk {
         self.living.get(group)?.edited_at.map(|at| at + COALESCE)
     }
 
-    /// Before when a digest is not to be told.
+    /// Before when a digest is not to be told: by its next call, which is an edit before any note.
     fn digest_at(&self, id: DigestId) -> Timestamp {
-        let rows = self.queue.get(Topic::Digest(id)).map(|entry| entry.rows()).unwrap_or_default();
+        let topic = Topic::Digest(id);
+        let Some(entry) = self.queue.get(topic) else { return Timestamp::default() };
+        let (edits, note_owed) = (self.may_edit(topic), entry.edited > 0);
         let due = |row: &Row| match want(row) {
             Want::Edit => self.digests.edit_at(id),
+            Want::Again | Want::Worse if edits => self.digests.edit_at(id),
             Want::Again | Want::Worse => self.digests.note_at(id),
             Want::Over => self.digests.end_at(id),
             Want::OverQuietly | Want::First => Timestamp::default(),
         };
-        rows.iter().map(due).min().unwrap_or_default()
+        let rows = entry.rows().iter().filter(|row| !note_owed || row.reason != Reason::Edit);
+        rows.map(due).min().unwrap_or_default()
     }
 
     fn attach(&mut self, id: DigestId, group: GroupId, severity: Severity, now: Timestamp) {

@@ -13,10 +13,19 @@ use crate::model::{DeliveryOutcome, DeliveryState, DigestId, Reason, Timestamp};
 impl Desk {
     /// Takes a call's verdict in.
     pub(crate) fn settle(&mut self, flight: &Flight, verdict: Verdict, now: Timestamp, dice: f64) -> Aftermath {
-        let why = verdict.why();
-        if let Some(digest) = flight.topic.digest() {
+        let digest = flight.topic.digest();
+        if let Some(digest) = digest {
             self.digests.called(digest);
         }
+        let aftermath = self.judge_call(flight, verdict, now, dice);
+        if let Some(digest) = digest {
+            self.still_owed(digest);
+        }
+        aftermath
+    }
+
+    fn judge_call(&mut self, flight: &Flight, verdict: Verdict, now: Timestamp, dice: f64) -> Aftermath {
+        let why = verdict.why();
         match &verdict {
             Verdict::Sent { platform_id, place } => {
                 self.told(flight, platform_id.as_deref(), place.as_deref(), now);
@@ -125,7 +134,10 @@ impl Desk {
                 self.digests.noted(id, flight.closed, now);
             }
             Act::Edit(_) => self.digests.shown(id, flight.closed, now),
-            Act::Note { .. } => self.digests.noted(id, flight.closed, now),
+            Act::Note { .. } => {
+                self.digests.noted(id, flight.closed, now);
+                self.catch_up(id, flight.closed, now);
+            }
         }
         // Or a restart would notify people anew too soon.
         self.keep_digest(id);

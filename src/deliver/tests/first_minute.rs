@@ -81,6 +81,27 @@ async fn a_storm_in_which_streams_grow_worse_is_three_messages_in_its_first_minu
 }
 
 #[tokio::test]
+async fn where_digests_are_edited_a_note_waits_for_its_time_and_the_text_does_not() {
+    let (world, (chat, ops)) = (World::new(), a_chat("slack").await);
+    let worker = world.run(&ops);
+    world.warn(&ops, 1..=9);
+    world.settled(&ops).await;
+    world.owe_news(&ops, 1, (Reason::Edit, News::Changed), Severity::Warning);
+    world.worsen(&ops, 1..=9);
+    world.seconds(&ops, 15).await;
+    assert_eq!(chat.methods(), ["chat.postMessage", "chat.update"], "it is worse, which the text says");
+    world.owe_news(&ops, 1, (Reason::Edit, News::Changed), Severity::Critical);
+    world.seconds(&ops, 10).await;
+    assert_eq!(chat.asked().len(), 2, "people were told less than half a minute ago");
+    world.settled(&ops).await;
+    assert_eq!(chat.methods()[2..], ["chat.postMessage", "chat.update"], "the note, and what came before it");
+    assert_eq!(world.noticed(), 2);
+    world.calm(&ops, 1..=9);
+    world.settled(&ops).await;
+    world.finish(worker).await;
+}
+
+#[tokio::test]
 async fn a_digest_that_all_have_left_is_closed_without_a_word() {
     for kind in KINDS {
         let (world, (chat, ops)) = (World::new(), a_chat(kind).await);
