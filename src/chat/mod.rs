@@ -138,12 +138,7 @@ impl Chat {
         asked: Asked<'_>,
         prefix: &'static str,
     ) -> Option<Answer> {
-        let caller = Caller {
-            who: author.name.clone(),
-            id: author.id.clone(),
-            place: Place::Channel(channel.name.clone()),
-            care: Care::AskBack,
-        };
+        let caller = caller(channel, author);
         let typed = match asked {
             Asked::Line(line) | Asked::Late { line, .. } => line.to_owned(),
             Asked::Press(press) => format!("button {press}"),
@@ -175,6 +170,18 @@ impl Chat {
         Some(Answer { text, buttons, verdict: reply.verdict(), audience: audience(&reply) })
     }
 
+    /// Those of the channels of one chat in which a click belongs; all of them, where it belongs in none.
+    pub(crate) async fn meant(&self, channels: Vec<Arc<Channel>>, author: &Author, press: Press) -> Vec<Arc<Channel>> {
+        let mut meant = Vec::new();
+        for channel in channels.iter().filter(|_| channels.len() > 1) {
+            // While that can't be read, following it says so.
+            if self.desk.knows(&caller(channel, author), press).await.unwrap_or(false) {
+                meant.push(Arc::clone(channel));
+            }
+        }
+        if meant.is_empty() { channels } else { meant }
+    }
+
     /// Waits for the answers that are under way, once no more calls come in; not for long.
     pub async fn finish(&self) {
         self.telegram.stop_waiting();
@@ -187,6 +194,16 @@ impl Chat {
     /// Counts what became of a call at a chat's door.
     pub(crate) fn count(&self, kind: ChannelKind, outcome: ChatOutcome) {
         self.metrics.chat(kind, outcome);
+    }
+}
+
+/// Somebody in a channel's chat.
+fn caller(channel: &Channel, author: &Author) -> Caller {
+    Caller {
+        who: author.name.clone(),
+        id: author.id.clone(),
+        place: Place::Channel(channel.name.clone()),
+        care: Care::AskBack,
     }
 }
 

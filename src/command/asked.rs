@@ -58,6 +58,11 @@ impl Asked {
         id
     }
 
+    /// Whether somebody was asked this, in the same place.
+    pub(super) fn waits(&self, caller: &Caller, id: u64, now: Timestamp) -> bool {
+        self.waiting.iter().any(|question| question.id == id && question.until > now && question.is_of(caller))
+    }
+
     /// Takes the answer "yes" of whoever was asked, in the same place.
     pub(super) fn take(&mut self, caller: &Caller, id: u64, now: Timestamp) -> Option<Wide> {
         self.waiting.retain(|question| question.until > now);

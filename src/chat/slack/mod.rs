@@ -47,13 +47,13 @@ pub(super) async fn command(chat: &Arc<Chat>, call: &Call) -> Response {
         Ok(admitted) => admitted,
         Err(status) => return status.into(),
     };
-    let Some((channel, api_url)) = channel(&rules.channels, secrets[app], &place, &author) else {
+    let Some(channel) = choose(&rooms(&rules.channels, secrets[app], &place), &author) else {
         return ignored(chat).into();
     };
-    let address = answer_at.and_then(|text| Address::of(&text, api_url));
+    let address = address(answer_at, &channel);
     let (name, language) = (author.name.clone(), channel.language);
-    let (hearing, hearer) = (Arc::clone(chat), Arc::clone(channel));
-    let work = async move { hearing.hear(&hearer, &author, Asked::Line(&text), PREFIX).await };
+    let hearing = Arc::clone(chat);
+    let work = async move { hearing.hear(&channel, &author, Asked::Line(&text), PREFIX).await };
     match door::within(AT_ONCE, work).await {
         Ok(None) => StatusCode::OK.into(),
         Ok(Some(answer)) => json(&say::message(&answer, manner(&answer, &name))),
@@ -82,16 +82,15 @@ pub(super) async fn action(chat: &Arc<Chat>, call: &Call) -> Response {
         Err(status) => return status.into(),
     };
     let Some(Clicked { place, author, message, press, answer_at }) = clicked else { return ignored(chat).into() };
-    let Some((channel, api_url)) = channel(&rules.channels, secrets[app], &place, &author) else {
-        return ignored(chat).into();
-    };
+    let rooms = chat.meant(rooms(&rules.channels, secrets[app], &place), &author, press).await;
+    let Some(channel) = choose(&rooms, &author) else { return ignored(chat).into() };
     if !chat.slack.click((author.id.clone(), message, press), chat.clock.steady()) {
         return ignored(chat).into();
     }
-    let address = answer_at.and_then(|text| Address::of(&text, api_url));
-    let (hearing, hearer) = (Arc::clone(chat), Arc::clone(channel));
+    let address = address(answer_at, &channel);
+    let hearing = Arc::clone(chat);
     let work = async move {
-        let Some(answer) = hearing.hear(&hearer, &author, Asked::Press(press), PREFIX).await else { return };
+        let Some(answer) = hearing.hear(&channel, &author, Asked::Press(press), PREFIX).await else { return };
         let Some(address) = address else {
             return tracing::warn!("Slack gave no address of its own for the answer to a click");
         };
@@ -177,35 +176,39 @@ fn ignored(chat: &Chat) -> StatusCode {
 /// All channels, by name.
 type Channels = BTreeMap<ChannelName, Arc<Channel>>;
 
-/// Those that take commands, each with the base address of its API.
-fn inbound(channels: &Channels) -> impl Iterator<Item = (&Arc<Channel>, &SlackInbound, &str)> {
+/// Those that take commands.
+fn inbound(channels: &Channels) -> impl Iterator<Item = (&Arc<Channel>, &SlackInbound)> {
     channels.values().filter_map(|channel| match &channel.target {
-        Target::Slack { inbound: Some(inbound), api_url, .. } => Some((channel, inbound, api_url.as_str())),
+        Target::Slack { inbound: Some(inbound), .. } => Some((channel, inbound)),
         _ => None,
     })
 }
 
 /// The signing secrets of all apps, each once.
 fn secrets(channels: &Channels) -> Vec<&SecretString> {
-    let mut secrets: Vec<&SecretString> = inbound(channels).map(|(_, inbound, _)| &inbound.signing_secret).collect();
+    let mut secrets: Vec<&SecretString> = inbound(channels).map(|(_, inbound)| &inbound.signing_secret).collect();
     secrets.sort_by(|a, b| a.expose_secret().cmp(b.expose_secret()));
     secrets.dedup_by(|a, b| a.expose_secret() == b.expose_secret());
     secrets
 }
 
-/// The channel that a call means, of those whose app signed it: the first that the author may command, else the first.
-fn channel<'r>(
-    channels: &'r Channels,
-    secret: &SecretString,
-    place: &Place,
-    author: &Author,
-) -> Option<(&'r Arc<Channel>, &'r str)> {
+/// The channels of a chat whose app signed a call from there.
+fn rooms(channels: &Channels, secret: &SecretString, place: &Place) -> Vec<Arc<Channel>> {
     let is_meant = |inbound: &SlackInbound| {
         inbound.signing_secret.expose_secret() == secret.expose_secret() && place.is(&inbound.channel)
     };
-    let meant: Vec<_> = inbound(channels).filter(|(_, inbound, _)| is_meant(inbound)).collect();
-    let may = meant.iter().find(|(channel, ..)| channel.allow.holds(&author.id));
-    may.or(meant.first()).map(|(channel, _, api_url)| (*channel, *api_url))
+    inbound(channels).filter(|(_, inbound)| is_meant(inbound)).map(|(channel, _)| Arc::clone(channel)).collect()
+}
+
+/// The one of a chat's channels in which somebody speaks: the first that they may command, else the first.
+fn choose(rooms: &[Arc<Channel>], author: &Author) -> Option<Arc<Channel>> {
+    rooms.iter().find(|channel| channel.allow.holds(&author.id)).or(rooms.first()).cloned()
+}
+
+/// Where the answer goes that a call asks for, by its own word.
+fn address(text: Option<String>, channel: &Channel) -> Option<Address> {
+    let Target::Slack { api_url, .. } = &channel.target else { return None };
+    text.and_then(|text| Address::of(&text, api_url))
 }
 
 fn json(message: &Value) -> Response {

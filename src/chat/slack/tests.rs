@@ -277,3 +277,27 @@ async fn an_answer_that_takes_longer_than_slack_waits_comes_later() {
     assert_eq!(late.path, "/commands/1");
     assert!(!text_of(&late.body).is_empty(), "{}", late.body);
 }
+
+#[tokio::test]
+async fn a_click_is_followed_in_the_channel_of_its_message_whatever_others_its_chat_has() {
+    let house = House::new().await;
+    house.report(&["cam1"]).await;
+    house.report_of(13, &["cam1"]).await;
+    let group = |rule: &'static str| {
+        let house = &house;
+        async move { house.firing().await.into_iter().find(|one| &*one.rule == rule).unwrap().group.unwrap().0 }
+    };
+    let (gop, site) = (group("gop").await, group("site").await);
+    house.clicks(&format!("ack:{site}"), 1).await;
+    house.clicks(&format!("ack:{gop}"), 2).await;
+    // A question is answered where it was asked.
+    let names: Vec<String> = (0..21).map(|n| format!("s{n}")).collect();
+    house.report(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    house.clicks(&format!("mute:{site}"), 3).await;
+    house.clicks("confirm:1", 4).await;
+    let told = house.record().await;
+    let told: Vec<_> = told.iter().rev().map(|record| (&*record.place, record.verdict)).collect();
+    use crate::model::Verdict::{Asked, Done};
+    assert_eq!(told, [("video", Done), ("ops", Done), ("video", Asked), ("video", Done)]);
+    assert_eq!(house.mutes().await.len(), 1);
+}

@@ -136,7 +136,12 @@ struct NotKnown {
 
 async fn press(chat: &Arc<Chat>, bot: &Bot, click: Click, arrival: Arrival) -> Result<Vec<Say>, NotKnown> {
     let Click { query, spot, author, press } = click;
-    let Some(channel) = decide::choose(&rooms(chat, bot, spot).await, &author) else {
+    let rooms = rooms(chat, bot, spot).await;
+    let rooms = match press {
+        Some(press) => chat.meant(rooms, &author, press).await,
+        None => rooms,
+    };
+    let Some(channel) = decide::choose(&rooms, &author) else {
         chat.count(ChannelKind::Telegram, ChatOutcome::Ignored);
         return Ok(Vec::new());
     };

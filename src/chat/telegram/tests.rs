@@ -153,6 +153,21 @@ async fn of_several_channels_of_a_chat_the_one_that_lets_them_is_spoken_in() {
 }
 
 #[tokio::test]
+async fn a_click_is_followed_in_the_channel_of_its_message_whatever_others_its_chat_has() {
+    let two = "s: { type: telegram, token: '1:s3cr3t', chat_id: -5, allow: [7], api_url: 'URL' }, \
+               t: { type: telegram, token: '1:s3cr3t', chat_id: -5, allow: [7], api_url: 'URL' }";
+    let house = House::new(two).await;
+    house.report(&["cam1".to_owned()]).await;
+    house.fake.happens(click(7, -5, "ack:1"));
+    house.fake.happens(click(7, -5, "ack:9"));
+    house.fake.until("answerCallbackQuery", 2).await;
+    house.fake.until_heard().await;
+    let audit = house.audit().await;
+    let places: Vec<_> = audit.iter().map(|record| (&*record.place, record.verdict)).collect();
+    assert_eq!(places, [("t", Verdict::Done), ("s", Verdict::Refused)], "by default only t is told");
+}
+
+#[tokio::test]
 async fn a_click_is_always_answered_and_a_mute_shows_as_a_toast() {
     let house = House::new(ONE).await;
     house.fake.happens(message(7, -5, "/mutes"));

@@ -20,6 +20,19 @@ impl Desk {
         self.answer(&caller, &format!("button {press}"), done).await
     }
 
+    /// Whether a click belongs to where it would be followed: its message was told there, or its question asked.
+    ///
+    /// # Errors
+    /// [`StoreError`] while it can't be read.
+    pub async fn knows(&self, caller: &Caller, press: Press) -> Result<bool, StoreError> {
+        match press {
+            Press::Mute(group) | Press::Ack(group) | Press::Details(group) => {
+                Ok(self.message(&caller.place, group).await?.is_some())
+            }
+            Press::Confirm(id) => Ok(self.asked().waits(&super::named(caller), id, self.clock.steady())),
+        }
+    }
+
     async fn pressed(&self, caller: &Caller, press: Press) -> Result<Reply, Stop> {
         match press {
             Press::Confirm(id) => self.obey(caller, Command::Confirm(id)).await,

@@ -23,7 +23,7 @@ use crate::model::{
 };
 use crate::store::{Lookup, Settings, Shard, Sqlite, Store, Which};
 
-/// The signing secret of the app of channels `ops` and `night`, which are one chat,
+/// The signing secret of the app of channels `ops`, `night` and `video`, which are one chat,
 pub(super) const SECRET: &str = "0123456789abcdef";
 
 /// and that of the app of channel `acme`.
@@ -90,6 +90,11 @@ impl House {
 
     /// These streams of domain `d` report an error, and all that comes of it is committed.
     pub(super) async fn report(&self, streams: &[&str]) {
+        self.report_of(16, streams).await;
+    }
+
+    /// The same of this type.
+    pub(super) async fn report_of(&self, kind: u32, streams: &[&str]) {
         for stream in streams {
             let event = Event {
                 id: EventId((u128::from(fastrand::u64(..)) << 64 | u128::from(fastrand::u64(..))).to_le_bytes()),
@@ -104,7 +109,7 @@ impl House {
                 errcode: None,
                 errmsg: None,
                 push_duration: None,
-                abnormal: vec![Abnormal { kind: AbnormalType(16), count: 1, details: Vec::new(), text: None }],
+                abnormal: vec![Abnormal { kind: AbnormalType(kind), count: 1, details: Vec::new(), text: None }],
                 unreadable: None,
             };
             let entry = NewEntry { input: Input::Callback(Box::new(event)), body: Bytes::from_static(b"{}") };
@@ -246,10 +251,12 @@ fn rules(url: &str) -> String {
         )
     };
     format!(
-        "version: 1\ntencent: {{ allow_unsigned: true }}\nchannels:\n{}{}{}{}\
-         defaults: {{ notify: [ops, night] }}\nrules: [ {{ name: gop, on: push_error, types: [16] }} ]\n",
+        "version: 1\ntencent: {{ allow_unsigned: true }}\nchannels:\n{}{}{}{}{}\
+         defaults: {{ notify: [ops, night] }}\nrules: [ {{ name: gop, on: push_error, types: [16] }}, \
+         {{ name: site, on: push_error, types: [13], per: domain, notify: [video] }} ]\n",
         channel("ops", "C1", SECRET, "[U1, U2]"),
         channel("night", "C1", SECRET, "[U3]"),
+        channel("video", "C1", SECRET, "[U1, U4]"),
         channel("acme", "C2", OTHER, "everyone"),
         "  quiet: { type: slack, token: xoxb-1, channel: C4 }\n",
     )
