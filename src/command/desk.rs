@@ -14,7 +14,7 @@ use super::book::Book;
 use super::caller::{Sight, may_cover};
 use super::find::{self, Found};
 use super::reply::{Covers, News, Refusal, Reply, Standing};
-use super::{Caller, Care, Command, Lift, MAX_LINE, Target, Voice, parse, words};
+use super::{Caller, Care, Command, MAX_LINE, Target, Voice, parse, words};
 use crate::clock::Clock;
 use crate::core::{Given, Handle, Rulebook};
 use crate::model::{AuditRecord, Incident, IncidentId, Input, Key, Mute, Severity, State};
@@ -39,6 +39,7 @@ const ON_RECORD: usize = 300;
 const NAME: usize = 80;
 
 mod ack;
+mod muted;
 mod press;
 mod status;
 
@@ -228,57 +229,6 @@ impl Desk {
         })
     }
 
-    async fn unmute(&self, caller: &Caller, lift: Lift) -> Result<Reply, Stop> {
-        let wanted = match &lift {
-            Lift::Id(_) => Vec::new(),
-            Lift::Target(Target::Matchers(matchers)) => vec![matchers.to_string()],
-            Lift::Target(Target::Stream(name)) => {
-                let found = match self.find(caller, name).await {
-                    Found::One(stream) => find::exactly(&stream),
-                    Found::Several(candidates) => return Err(Refusal::Ambiguous(candidates).into()),
-                    Found::None(_) => None,
-                };
-                // Perhaps it was muted before anything was heard of it.
-                found.into_iter().chain(find::by_name(name)).map(|matchers| matchers.to_string()).collect()
-            }
-        };
-        let mut book = self.book.lock().await;
-        book.open(&self.handle, &*self.lookup).await?;
-        let is_meant = |mute: &&Mute| match &lift {
-            Lift::Id(id) => mute.id == *id,
-            Lift::Target(_) => wanted.iter().any(|matchers| **matchers == *mute.matchers),
-        };
-        let rules = self.rules.current();
-        let sight = sight(&rules, caller);
-        let meant: Vec<Mute> = book.in_force(self.clock.wall()).filter(is_meant).cloned().collect();
-        let (lifted, others): (Vec<Mute>, Vec<Mute>) = meant.into_iter().partition(|mute| sight.may_lift(mute));
-        if lifted.is_empty() {
-            return Err(match (others.first(), lift) {
-                (Some(other), _) if self.is_seen(sight, other) => Refusal::NotFromHere(other.id),
-                (_, Lift::Id(id)) => Refusal::NoMute(Some(id)),
-                (_, Lift::Target(_)) => Refusal::NoMute(None),
-            }
-            .into());
-        }
-        for mute in &lifted {
-            self.handle.give(Input::Unmuted { id: mute.id }).await?;
-            book.take(mute.id);
-        }
-        Ok(Reply::Unmuted(lifted))
-    }
-
-    async fn list_mutes(&self, caller: &Caller) -> Result<Reply, Stop> {
-        let rules = self.rules.current();
-        let sight = sight(&rules, caller);
-        let mut mutes = self.mutes().await?;
-        mutes.retain(|mute| self.is_seen(sight, mute));
-        mutes.sort_by_key(|mute| (mute.until, mute.id));
-        let more = mutes.len().saturating_sub(LISTED);
-        mutes.truncate(LISTED);
-        let standing = standing(&rules, |matchers| self.is_any_seen(sight, matchers));
-        Ok(Reply::Mutes { mutes, standing, more })
-    }
-
     async fn list_incidents(&self, caller: &Caller, target: Option<Target>) -> Result<Reply, Stop> {
         let (stream, matchers) = match target {
             None => (None, None),
@@ -309,7 +259,8 @@ impl Desk {
     async fn covers(&self, caller: &Caller, matchers: &Matchers) -> Result<Covers, Stop> {
         let rules = self.rules.current();
         let mut firing: HashSet<Key> = HashSet::new();
-        self.each_firing(None, |incident| {
+        let only = find::only(matchers).map(|stream| stream.full().to_owned());
+        self.each_firing(only, |incident| {
             let sees = sight(&rules, caller).incident(&incident);
             if sees && matchers.hold(|name| incident.label(name)) {
                 firing.insert(incident.key);
@@ -347,23 +298,6 @@ impl Desk {
         off_the_loop(find).await.unwrap_or(Found::None(Vec::new()))
     }
 
-    fn is_seen(&self, sight: Sight<'_>, mute: &Mute) -> bool {
-        sight.may_lift(mute)
-            || mute.within.is_none()
-                && Matchers::parse(&mute.matchers).is_ok_and(|matchers| self.is_any_seen(sight, &matchers))
-    }
-
-    /// Whether matchers cover a stream that can be seen.
-    fn is_any_seen(&self, sight: Sight<'_>, matchers: &Matchers) -> bool {
-        let mut is_seen = sight.channel.is_none();
-        if !is_seen {
-            self.handle.roster().each(self.clock.steady(), |stream, _| {
-                is_seen = is_seen || (may_cover(matchers, stream) && sight.stream(stream));
-            });
-        }
-        is_seen
-    }
-
     fn asked(&self) -> MutexGuard<'_, Asked> {
         // Nothing in here is left half-done by a panic.
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
@@ -387,7 +321,7 @@ fn sight<'r>(rules: &'r RuleSet, caller: &'r Caller) -> Sight<'r> {
     Sight { rules, channel: caller.place.within() }
 }
 
-fn standing(rules: &RuleSet, is_meant: impl Fn(&Matchers) -> bool) -> Vec<Standing> {
+fn standing(rules: &RuleSet, mut is_meant: impl FnMut(&Matchers) -> bool) -> Vec<Standing> {
     let meant = rules.mutes.iter().filter(|mute| is_meant(&mute.matchers));
     meant
         .map(|mute| Standing {

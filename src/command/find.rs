@@ -64,6 +64,12 @@ pub(super) fn exactly(stream: &StreamName) -> Option<Matchers> {
     Matchers::parse(&format!("stream={id}, domain={domain}, path={path}")).ok()
 }
 
+/// The one stream that matchers name in full, whatever else they ask.
+pub(super) fn only(matchers: &Matchers) -> Option<StreamName> {
+    let [domain, path, id] = ["domain", "path", "stream"].map(|label| matchers.exactly(label));
+    Some(StreamName::new(domain?, path?, id?))
+}
+
 /// Matchers for what a message's incidents are about: their stream, or what else they share and by which rules; `None` if
 /// that is too long for them.
 pub(super) fn about(incidents: &[Incident]) -> Option<Matchers> {
@@ -141,6 +147,8 @@ mod tests {
                 })
             };
             assert!(holds(&stream) && !holds(&StreamName::new(domain, path, "other")), "{stream}");
+            let is_whole = ![domain, path, id].contains(&"");
+            assert_eq!(only(&matchers), is_whole.then_some(stream));
         }
         assert_eq!(exactly(&StreamName::new(&"\\".repeat(1024), &"\\".repeat(1024), &"\\".repeat(1024))), None);
     }

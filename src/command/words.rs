@@ -65,8 +65,8 @@ impl Speaker<'_> {
             Reply::Failed(why) => {
                 let why = short(why, MATCHERS);
                 self.pick(
-                    format!("This could not be done, and nothing was changed: {why}. Try again in a moment."),
-                    format!("操作未完成，没有任何改变：{why}。请稍后重试。"),
+                    format!("This could not be done, or not all of it: {why}. Try again in a moment."),
+                    format!("操作未完成或未全部完成：{why}。请稍后重试。"),
                 )
             }
         }

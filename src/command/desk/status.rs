@@ -56,7 +56,9 @@ impl Desk {
         let last = over.items.into_iter().find(is_of);
         let covers = |text: &str| Matchers::parse(text).is_ok_and(|matchers| may_cover(&matchers, &stream));
         let mut mutes = self.mutes().await?;
-        mutes.retain(|mute| covers(&mute.matchers) && self.is_seen(sight, mute));
+        mutes.retain(|mute| covers(&mute.matchers));
+        let mut mutes = self.visible(caller, mutes).await?;
+        mutes.sort_by_key(|mute| mute.id);
         mutes.truncate(LISTED);
         let heard = self.handle.roster().get(&stream);
         Ok(Reply::Status(Box::new(Status {

@@ -211,6 +211,33 @@ async fn mutes_are_lifted_by_number_or_by_what_they_were_set_for() {
 }
 
 #[tokio::test]
+async fn a_mute_that_is_lifted_while_nobody_judges_is_not_said_to_be_lifted_yet() {
+    let mut house = House::new(PLAIN).await;
+    muted(house.ops("mute cam1 2h").await);
+    house.stop.cancel();
+    (&mut house.task).await.unwrap();
+    assert_eq!(house.ops("unmute 1").await, Reply::Late);
+}
+
+#[tokio::test]
+async fn a_channel_lists_what_is_muted_of_its_streams_and_nothing_else() {
+    let house = House::new(ROUTED).await;
+    house.report(&[("acme.example", "cam1"), ("other.example", "cam2"), ("other.example", "test")]).await;
+    let operator = Caller { place: Place::Operators, care: Care::GoAhead, ..caller("root", "") };
+    for line in ["mute cam1 2h", "mute cam2 2h", "mute nothing 2h", "mute acme.example/*/* 3h"] {
+        muted(house.desk.follow(&operator, line).await);
+    }
+    let mut listed = Vec::new();
+    for who in [&caller("eve", "acme"), &caller("ann", "ops"), &operator] {
+        let Reply::Mutes { mutes, standing, .. } = house.desk.follow(who, "mutes").await else { panic!() };
+        listed.push((mutes.iter().map(|mute| mute.id.0).collect::<Vec<_>>(), standing.len()));
+    }
+    assert_eq!(listed, [(vec![1, 4], 0), (vec![2], 1), (vec![1, 2, 3, 4], 1)]);
+    assert_eq!(refused(house.desk.follow(&caller("eve", "acme"), "unmute 1").await), Refusal::NotFromHere(MuteId(1)));
+    assert_eq!(refused(house.desk.follow(&caller("eve", "acme"), "unmute 2").await), Refusal::NoMute(Some(MuteId(2))));
+}
+
+#[tokio::test]
 async fn mutes_survive_a_restart_and_their_numbers_go_on() {
     let house = House::new(PLAIN).await;
     house.report(&[("d", "cam1")]).await;
