@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     ChannelName, Incident, IncidentId, Missed, MuteId, Notice, Notification, Severity, TallyId, Timestamp,
 };
-use crate::rules::StandingMute;
+use crate::rules::{Matchers, StandingMute};
 
 use super::Engine;
 use super::effect::{Effect, Transition};
@@ -136,11 +136,19 @@ impl Engine {
         let unaware = self.unaware_of(incident);
         // By the clock at the last moment of the mute at the latest: both may end at once.
         let wall = self.wall_now().min(Timestamp(until.0.saturating_sub(1)));
-        let source = self.mutes_of(incident, wall).max().filter(|(until, _)| *until < Timestamp::MAX);
-        let (false, Some((until, source))) = (unaware.is_empty(), source) else { return };
-        let outline = incident.outline();
-        let fresh = TallyId(self.last_tally.0.saturating_add(1));
-        let Some(tally) = self.tally_of(source, until, fresh) else { return };
+        let source = self.mutes_of(incident, wall).max();
+        if unaware.is_empty() {
+            return;
+        }
+        let (outline, fresh) = (incident.outline(), TallyId(self.last_tally.0.saturating_add(1)));
+        let tally = match source {
+            // What is muted for ever is nobody's news.
+            Some((Timestamp::MAX, _)) => return,
+            Some((until, source)) => self.tally_of(source, until, fresh),
+            // The rules were changed.
+            None => self.tally_of_gone(&outline, fresh),
+        };
+        let Some(tally) = tally else { return };
         let missed_in = tally.add(&outline, unaware, fresh);
         if missed_in == fresh {
             self.last_tally = fresh;
@@ -185,6 +193,26 @@ impl Engine {
             self.set_mute_timer(until, Due::StandingMuteEnds(id));
         }
         self.standing.get_mut(&id).map(|held| &mut held.tally)
+    }
+
+    /// The account of a standing mute that is gone from the rules, as is the rule of what it held; it ends at once.
+    fn tally_of_gone(&mut self, incident: &Incident, fresh: TallyId) -> Option<&mut Tally> {
+        let is_gone = |held: &StandingTally| !self.rules.mutes.iter().any(|mute| held.is_of(mute));
+        let held_it = |held: &StandingTally| Matchers::parse(&held.matchers).is_ok_and(|list| covers(&list, incident));
+        // One that has kept nothing so far left nothing behind by which to name it.
+        let is_it = |held: &StandingTally| is_gone(held) && (held.matchers.is_empty() || held_it(held));
+        let known = self.standing.iter().find(|(_, held)| is_it(held)).map(|(id, _)| *id);
+        let (id, until) = (known.unwrap_or(fresh), self.wall_now());
+        let new = || StandingTally {
+            matchers: "".into(),
+            active: Vec::new(),
+            reason: "".into(),
+            until,
+            tally: Tally::new(fresh),
+        };
+        self.dirty_standing.insert(id);
+        self.set_mute_timer(until, Due::StandingMuteEnds(id));
+        Some(&mut self.standing.entry(id).or_insert_with(new).tally)
     }
 
     /// Ends the mutes whose time is up, people's and standing ones: what they kept from people is told.

@@ -391,3 +391,40 @@ fn a_standing_mute_that_is_taken_out_of_the_rules_is_over() {
     assert_eq!((posts, ends_and_overs(&disk)), (2, (0, 2)), "cam1 fires; b came and went: {:?}", disk.outbox);
     assert!(disk.keyed.iter().all(|((kind, _), _)| kind != "standing_mute"));
 }
+
+#[test]
+fn what_is_taken_out_of_the_rules_together_with_the_mute_that_held_it_is_not_over_without_a_word() {
+    let always = StandingMute { active: Vec::new(), ..night("UTC", STREAM) };
+    let (evening, rules) = (utc("2024-05-01T22:30:00Z"), rule_set(vec![rule("gop", &[16]), rule("codec", &[13])]));
+    let with = Arc::new(RuleSet { mutes: vec![always.clone(), night("UTC", "stream=\"b\"")], ..rules.clone() });
+    let entry = |seq, time: f64, input| Entry { seq: Seq(seq), received_at: at(evening + time), input };
+    let sick = |stream: &str, time: f64| Input::Callback(Box::new(of(stream, evening + time)));
+    // The rule is gone, with both mutes or with neither.
+    for (mutes, expected) in [(Vec::new(), vec![(1, 1, 1), (1, 1, 1)]), (with.mutes.clone(), vec![])] {
+        let (without, mut disk) =
+            (Arc::new(RuleSet { mutes, ..rule_set(vec![rule("codec", &[13])]) }), Disk::default());
+        let mut engine = Engine::new(Arc::clone(&with));
+        engine.step(&entry(1, 0.0, sick("b", 0.0)));
+        for seq in 2..30 {
+            engine.step(&entry(seq, seq as f64 * 5.0, sick("cam1", seq as f64 * 5.0)));
+        }
+        engine.step(&entry(30, 146.0, sick("b", 146.0)));
+        disk.commit(&mut engine);
+        assert!(disk.outbox.is_empty(), "{:?}", disk.outbox);
+        let mut engine = reopen(&disk, &without, &[]);
+        engine.step(&entry(31, 150.0, Input::RulesLoaded { hash: "new".into() }));
+        engine.advance(at(evening + 151.0));
+        disk.commit(&mut engine);
+        let told = disk.outbox.iter().filter(|row| row.channel == ChannelName::new("robot"));
+        let told = told.map(|row| match &row.about {
+            About::Notice(notice) => match &**notice {
+                Notice::MuteOver(missed) => (missed.over, missed.worst.len() as u64, 1),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(told.collect::<Vec<(u64, u64, u64)>>(), expected, "cam1 under the one, b under the other");
+        let is_kept = disk.keyed.iter().any(|((kind, _), _)| kind == "standing_mute");
+        assert_eq!(is_kept, expected.is_empty(), "until the night is over");
+    }
+}
