@@ -8,7 +8,8 @@ use crate::model::EngineState;
 /// Parts that wait to be taken; whoever reads them waits, too.
 const WAITING: usize = 2;
 
-/// The parts of one state, all of one moment: keyed state first, by kind and key, then groups, then incidents.
+/// The parts of one state, which whoever opened it alone may change: keyed state first, by kind and key, then groups, then
+/// incidents.
 #[derive(Debug)]
 pub struct Parts {
     coming: mpsc::Receiver<Result<Part, StoreError>>,

@@ -1,12 +1,12 @@
 //! The engine's lifecycle state in tables: incidents, groups, keyed state.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension};
 use serde::de::DeserializeOwned;
 
 use super::error::{Fault, int, whole};
 use super::outbox;
 use crate::model::{
-    About, ChannelName, DigestId, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Keyed, Notification,
+    About, ChannelName, DigestId, EngineChanges, Group, GroupId, Incident, IncidentId, Keyed, Notification,
 };
 use crate::store::{Members, Seated};
 
@@ -63,54 +63,6 @@ impl Prepared {
         }
         Ok(())
     }
-}
-
-/// Records of a part of the state.
-const PART: usize = 512;
-
-/// All that the engine goes on from, part by part, for as long as `take` wants more.
-pub(super) fn load(conn: &Connection, take: &mut dyn FnMut(EngineState) -> bool) -> Result<(), Fault> {
-    let keyed = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-    let whole = |keyed| EngineState { keyed, ..EngineState::default() };
-    let goes_on =
-        in_parts(conn, "SELECT kind, key, value FROM keyed ORDER BY kind, key", keyed, &mut |part| take(whole(part)))?
-            && in_parts(
-                conn,
-                "SELECT data FROM incident_groups WHERE forgotten = 0 ORDER BY id",
-                |row| parse(text(row.get_ref(0)?)?, "group"),
-                &mut |groups| take(EngineState { groups, ..EngineState::default() }),
-            )?;
-    let incidents = [
-        "SELECT data FROM incidents WHERE state IN ('pending', 'firing')",
-        "SELECT i.data FROM incident_groups g JOIN incidents i ON i.group_id = g.id \
-         WHERE g.forgotten = 0 AND i.state = 'resolved'",
-    ];
-    for sql in incidents.iter().take_while(|_| goes_on) {
-        let read = |row: &Row<'_>| parse(text(row.get_ref(0)?)?, "incident");
-        if !in_parts(conn, sql, read, &mut |incidents| take(EngineState { incidents, ..EngineState::default() }))? {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Reads rows and gives them away part by part; `false` if no more are wanted.
-fn in_parts<T>(
-    conn: &Connection,
-    sql: &str,
-    read: impl Fn(&Row<'_>) -> Result<T, Fault>,
-    take: &mut dyn FnMut(Vec<T>) -> bool,
-) -> Result<bool, Fault> {
-    let mut statement = conn.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    let mut part = Vec::with_capacity(PART);
-    while let Some(row) = rows.next()? {
-        part.push(read(row)?);
-        if part.len() == PART && !take(std::mem::replace(&mut part, Vec::with_capacity(PART))) {
-            return Ok(false);
-        }
-    }
-    Ok(part.is_empty() || take(part))
 }
 
 /// A group and its incidents, by number ascending.

@@ -30,6 +30,7 @@ mod writer;
 mod deliveries;
 mod incidents;
 mod journal;
+mod loading;
 mod lookup;
 mod maps;
 mod outbox;
@@ -144,7 +145,11 @@ impl Sqlite {
         let (sender, parts) = Parts::new();
         let (readers, into) = (Arc::clone(&self.readers), sender.clone());
         tokio::spawn(async move {
-            let how = readers.read(move |conn| incidents::load(conn, &mut |part| into.send(part))).await;
+            let load = move || loading::load(&readers, &mut |part| into.send(part));
+            let how = match tokio::task::spawn_blocking(load).await {
+                Ok(how) => how.map_err(StoreError::from),
+                Err(error) => Err(StoreError::Failed(error.to_string().into())),
+            };
             sender.end(how).await;
         });
         Ok(parts)

@@ -299,7 +299,8 @@ fn missing_table(fault: &Fault) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{incidents, outbox};
+    use super::super::readers::Readers;
+    use super::super::{incidents, loading, outbox};
     use super::*;
     use crate::model::{
         DeliveryId, DeliveryState, EngineChanges, EngineState, Group, GroupId, Incident, News, Severity, Timestamp,
@@ -346,7 +347,7 @@ mod tests {
                 engine.incidents.extend(part.incidents);
                 true
             };
-            incidents::load(&conn, &mut take).unwrap();
+            loading::load(&Readers::new(file.clone()), &mut take).unwrap();
             assert_eq!((engine.incidents, engine.groups), (vec![incident.clone()], vec![group.clone()]));
             let state = outbox::load(&conn, &ops(), DeliveryId(3), Timestamp(0)).unwrap();
             let ids: Vec<_> = state.deliveries.iter().map(|row| (row.id.0, row.notification.group())).collect();

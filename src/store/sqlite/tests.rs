@@ -14,7 +14,7 @@ use super::queue::lock;
 use super::{OpenError, Scan, Settings, Sqlite};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::model::{EngineChanges, GroupId, State};
+use crate::model::{EngineChanges, GroupId, Incident, Keyed, State, Timestamp};
 use crate::store::conformance::{self, Backend, Running, engine_of, journal, new, outbox};
 use crate::store::samples::{callback, channel, engine, group, incident, message, notice, notification, ops, sent};
 use crate::store::{ChannelChanges, Reader, Shard, Store, StoreError};
@@ -319,4 +319,64 @@ async fn a_crash_loses_nothing_that_was_answered() {
     let store = open(Settings::for_testing(copy.path()));
     assert_eq!(new(store.append(&Shard::Engine, callback(100)).await), 101);
     store.close().await;
+}
+
+/// Of each of these a group with an incident that fires, one that is over and one that is pending, and keyed state.
+async fn much(store: &Sqlite, numbers: std::ops::Range<u64>) {
+    let (lease, ..) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
+    let at = |id: u64, group: u64, state| Incident { group: Some(GroupId(group)), state, ..incident(id) };
+    let most = numbers.end;
+    let incidents = numbers.clone().flat_map(|n| {
+        [at(n, n, State::Firing), at(n + most, n, State::Resolved), at(n + 2 * most, n / 700, State::Pending)]
+    });
+    let keyed = numbers.clone().map(|n| Keyed { kind: "cell", key: n.to_string(), value: Some("{}".to_owned()) });
+    let changes = EngineChanges {
+        incidents: incidents.collect(),
+        groups: numbers.map(group).collect(),
+        keyed: keyed.collect(),
+        ..EngineChanges::default()
+    };
+    store.commit(&lease, engine(1, Timestamp(1), changes)).await.unwrap();
+}
+
+#[tokio::test]
+async fn all_that_is_open_is_loaded_once_however_much_it_is() {
+    for many in [1, 511, 512, 513, 1024, 1500] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(Settings::for_testing(dir.path()));
+        much(&store, 1..many + 1).await;
+        let (_, _, state) = engine_of(store.open(Shard::Engine, NOW).await.unwrap()).await;
+        let ids = |state: State, from: u64| {
+            let wanted = (1..=many).map(|n| n + from * (many + 1));
+            (state, wanted.collect::<Vec<u64>>())
+        };
+        for (wanted, ids) in [ids(State::Firing, 0), ids(State::Resolved, 1), ids(State::Pending, 2)] {
+            let found = state.incidents.iter().filter(|incident| incident.state == wanted);
+            let mut found: Vec<u64> = found.map(|incident| incident.id.0).collect();
+            found.sort_unstable();
+            assert_eq!(found, ids, "{wanted:?} of {many}");
+        }
+        assert_eq!(state.groups.iter().map(|group| group.id.0).collect::<Vec<_>>(), (1..=many).collect::<Vec<_>>());
+        assert_eq!(state.keyed.iter().filter(|(kind, ..)| kind == "cell").count() as u64, many);
+        store.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_long_to_load_does_not_hold_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(Settings::for_testing(dir.path()));
+    much(&store, 1..4_000).await;
+    let opened = store.open(Shard::Engine, NOW).await.unwrap();
+    let crate::store::State::Engine(mut parts) = opened.state else { panic!() };
+    let mut count = parts.next().await.unwrap().unwrap().keyed.len();
+    fill(&store, 1..10).await;
+    let conn = rusqlite::Connection::open(file(dir.path())).unwrap();
+    conn.busy_timeout(Duration::from_secs(5)).unwrap();
+    let is_held: i64 = conn.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get(0)).unwrap();
+    assert_eq!(is_held, 0);
+    while let Some(part) = parts.next().await.unwrap() {
+        count += part.keyed.len();
+    }
+    assert!(count >= 3_999, "{count}");
 }
