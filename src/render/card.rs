@@ -212,24 +212,8 @@ pub fn style(press: Press) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        Ack, Allow, Catalogue, Channel, ChannelKind, Receivers, State, Target, Timestamp, WecomApp, WecomCallback,
-        WecomDoor,
-    };
-    use crate::render::sample::{self, Sample};
-
-    fn app(language: Language) -> Channel {
-        let callback = WecomCallback { token: "t".into(), encoding_aes_key: "k".into() };
-        let app = WecomApp {
-            corp_id: "ww1".into(),
-            agent_id: 1,
-            secret: "s".into(),
-            to: Receivers::default(),
-            callback: Some(callback),
-        };
-        let target = Target::Wecom { door: WecomDoor::App(Box::new(app)), api_url: String::new() };
-        Channel { target, allow: Allow::Everyone, ..sample::channel(ChannelKind::Wecom, language) }
-    }
+    use crate::model::{Ack, Catalogue, Channel, State, Timestamp};
+    use crate::render::sample::{self, Sample, app};
 
     fn of(sample: &Sample, channel: &Channel) -> Card {
         let catalogue = Catalogue::default();

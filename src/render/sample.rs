@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use super::{Gathered, Notice};
 use crate::model::{
     AbnormalType, Allow, Cause, Channel, ChannelKind, ChannelName, EventKind, Group, GroupId, Incident, IncidentId,
-    Key, Language, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble, WecomDoor,
+    Key, Language, Receivers, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble, WecomApp,
+    WecomCallback, WecomDoor,
 };
 
 mod muting;
@@ -57,6 +58,21 @@ pub fn channel(kind: ChannelKind, language: Language) -> Channel {
         timezone: TimeZone::fixed(jiff::tz::offset(8)),
         allow: Allow::Nobody,
     }
+}
+
+/// An app of WeCom that hears everybody: where buttons are, messages are cards.
+#[must_use]
+pub fn app(language: Language) -> Channel {
+    let secret = || SecretString::from("sample");
+    let app = WecomApp {
+        corp_id: "ww1".to_owned(),
+        agent_id: 1,
+        secret: secret(),
+        to: Receivers::default(),
+        callback: Some(WecomCallback { token: secret(), encoding_aes_key: secret() }),
+    };
+    let target = Target::Wecom { door: WecomDoor::App(Box::new(app)), api_url: String::new() };
+    Channel { target, allow: Allow::Everyone, ..channel(ChannelKind::Wecom, language) }
 }
 
 /// One sample for each state that a message can be in, and for each width of what it can be about.

@@ -1,8 +1,8 @@
 //! A message as its platform shows it: markup read into styled stretches of text, line by line. Pure.
 
-use crate::model::ChannelKind;
-use crate::render::Sign;
+use crate::model::{Button, ChannelKind};
 use crate::render::html::{self, Piece};
+use crate::render::{Card, Row, Sign, style};
 
 /// How a stretch of text looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +64,35 @@ pub(super) fn look(kind: ChannelKind, text: &str, sign: Sign) -> Vec<Line> {
         ChannelKind::Webhook => text.lines().map(|line| Line::of(line, Style::default())).collect(),
         ChannelKind::Console => console(text, sign),
     }
+}
+
+/// A card of a WeCom app: the word above, the first line and what is below it, the text, the rows, the buttons.
+pub(super) fn card(card: &Card) -> Vec<Line> {
+    let (plain, grey) = (Style::default(), Style { colour: Some(Colour::Grey), ..Style::default() });
+    let source = match card.sign {
+        Sign::Critical => Style { colour: Some(Colour::Red), ..plain },
+        Sign::Well => Style { colour: Some(Colour::Green), ..plain },
+        Sign::Warning => plain,
+        Sign::Info | Sign::Ended | Sign::Muted => grey,
+    };
+    // What only keeps characters apart is not seen.
+    let line = |text: &str, style| Line::of(&text.replace('\u{200b}', ""), style);
+    let mut lines = vec![line(&card.source, source), line(&card.title, Style { bold: true, ..plain })];
+    lines.push(line(&card.under, grey));
+    lines.extend(card.text.lines().map(|text| line(text, plain)));
+    for Row { name, value, url } in &card.rows {
+        let value = line(value, Style { link: url.is_some(), ..plain });
+        lines.push(Line { spans: [line(&format!("{name}  "), grey).spans, value.spans].concat(), ..value });
+    }
+    let mut buttons = Line::default();
+    for Button { label, press } in &card.buttons {
+        // The one to click first stands out.
+        buttons.add(&format!("[ {label} ]"), Style { bold: style(*press) == 1, ..plain });
+        buttons.add("  ", plain);
+    }
+    lines.push(buttons);
+    lines.retain(|line| line.spans.iter().any(|span| !span.text.is_empty()));
+    lines
 }
 
 fn colour(sign: Sign) -> Colour {

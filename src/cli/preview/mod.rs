@@ -18,9 +18,9 @@ use super::check::read;
 use super::exit::{Exit, say};
 use super::serve::templates_in;
 use crate::config;
-use crate::model::{Catalogue, Channel, ChannelKind, Language, Notice};
+use crate::model::{Catalogue, Channel, ChannelKind, DeliveryId, Language, Notice};
 use crate::render::sample::{self, Sample};
-use crate::render::{DigestView, Gathered, NoticeView, Rendered, Renderer, View};
+use crate::render::{self, Card, DigestView, Gathered, NoticeView, Rendered, Renderer, View};
 use crate::rules::{RuleSet, trial};
 use page::{Column, Ink};
 
@@ -162,17 +162,24 @@ fn preview(args: &PreviewArgs, width: usize, ink: Ink) -> Result<String, String>
             show.name,
             "─".repeat(width.min(100).saturating_sub(30))
         ));
-        let mut columns = Vec::new();
+        let (mut columns, mut cards) = (Vec::new(), Vec::new());
         for kind in &kinds {
             for language in &languages {
-                let rendered = show.rendered(&renderer, &channel(*kind, *language), &catalogue);
-                items.push(item(show, *kind, *language, &rendered));
+                let channel = channel(*kind, *language);
+                let rendered = show.rendered(&renderer, &channel, &catalogue);
+                let card = show.card(&channel, &catalogue);
+                items.push(item(show, &channel, &rendered, card.as_ref()));
+                if let Some(card) = card {
+                    let title = format!("{} app {}", kind.as_str(), language.as_str());
+                    cards.push(Column { title, lines: look::card(&card) });
+                }
                 let title = format!("{} {}", kind.as_str(), language.as_str());
                 columns.push(Column { title, lines: look::look(*kind, &rendered.text, rendered.sign) });
             }
         }
         // One language beside the other, or one platform beside the other.
         let across = if languages.len() > 1 { languages.len() } else { kinds.len() };
+        columns.append(&mut cards);
         text.extend(columns.chunks(across).map(|row| page::columns(row, width, ink)));
     }
     match args.output {
@@ -224,6 +231,17 @@ impl Show {
     }
 }
 
+impl Show {
+    /// The card that an app of WeCom sends in its place, if it is one with buttons.
+    fn card(&self, channel: &Channel, catalogue: &Catalogue) -> Option<Card> {
+        let (ChannelKind::Wecom, Case::Incident(sample)) = (channel.kind(), &self.case) else { return None };
+        let app = Channel { timezone: channel.timezone.clone(), ..sample::app(channel.language) };
+        let (group, incidents) = (&sample.group, &sample.incidents);
+        let card = render::card(&View { group, incidents, channel: &app, catalogue, now: sample::NOW });
+        (!card.buttons.is_empty()).then_some(card)
+    }
+}
+
 /// What is to be shown, in order.
 fn shows(args: &PreviewArgs, rules: Option<&RuleSet>, catalogue: &Catalogue) -> Result<Vec<Show>, String> {
     const INCIDENTS: [&str; 8] =
@@ -269,16 +287,17 @@ fn unknown(name: &str, rules: &RuleSet) -> String {
     format!("there is no rule `{}`; there are {}", super::table::name(name), known.join(", "))
 }
 
-fn item(show: &Show, kind: ChannelKind, language: Language, rendered: &Rendered) -> Value {
+fn item(show: &Show, channel: &Channel, rendered: &Rendered, card: Option<&Card>) -> Value {
     json!({
         "message": show.message,
         "case": show.name,
-        "channel": kind.as_str(),
-        "language": language.as_str(),
+        "channel": channel.kind().as_str(),
+        "language": channel.language.as_str(),
         "text": rendered.text,
         "plain": rendered.plain,
         "summary": rendered.summary,
         "state": rendered.sign.word(),
         "template_error": rendered.template_error,
+        "card": card.map(|card| card.wecom(&card.task(DeliveryId(1), 1))),
     })
 }

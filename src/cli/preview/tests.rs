@@ -32,6 +32,13 @@ fn platforms_stand_side_by_side() {
 }
 
 #[test]
+fn a_wecom_app_shows_cards_with_buttons_beside_what_a_robot_says() {
+    insta::assert_snapshot!(page(&["--channel", "wecom", "--message", "incident"], 140));
+    let page = page(&["--channel", "wecom", "--message", "note"], 140);
+    assert!(!page.contains("wecom app"), "only what is about incidents is a card: {page}");
+}
+
+#[test]
 fn a_narrow_terminal_shows_one_below_the_other() {
     insta::assert_snapshot!(page(&["--lang", "en", "--channel", "slack", "--message", "digest"], 60));
 }
