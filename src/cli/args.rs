@@ -13,6 +13,21 @@ pub enum Output {
     Json,
 }
 
+/// Who gives an order.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Author {
+    /// Who you are, for the record; without it the name of the system's user
+    #[arg(long, env = "PUSHWATCH_AUTHOR", value_name = "NAME")]
+    author: Option<String>,
+}
+
+impl Author {
+    /// The name, if there is any.
+    pub(super) fn name(&self) -> Option<String> {
+        self.author.clone().or_else(|| crate::config::variable("USER"))
+    }
+}
+
 /// Reads `90s`, `1h30m`, `3d`; a day is 24 hours.
 ///
 /// # Errors

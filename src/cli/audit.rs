@@ -3,10 +3,10 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::answer::{items, print, time, word};
 use super::args::Output;
 use super::client::Server;
 use super::exit::Exit;
-use super::incidents::{items, print, time, word};
 
 const EXAMPLES: &str = "Examples:
   pushwatch audit

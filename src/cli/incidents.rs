@@ -4,13 +4,11 @@ use clap::{Args, ValueEnum};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::args::Output;
+use super::answer::{items, print, show, time, word};
+use super::args::{Author, Output};
 use super::client::Server;
-use super::exit::{Exit, say};
-use super::mutes::{Author, show};
-use super::table::{self, Table, name, number};
-use crate::model::Timestamp;
-use crate::render::clean::short;
+use super::exit::Exit;
+use super::table::{Table, name, number};
 
 const INCIDENTS: &str = "Examples:
   pushwatch incidents
@@ -97,17 +95,6 @@ pub(super) fn ack(args: &AckArgs) -> Exit {
     show(args.server.order(Method::POST, &page, Some(&json!({ "author": args.author.name() }))), args.output)
 }
 
-/// Prints an answer as it is, or in words.
-pub(super) fn print(output: Output, answer: &Value, text: impl FnOnce(&Value) -> String) -> Exit {
-    let shown = match output {
-        Output::Json => format!("{answer}\n"),
-        Output::Text => text(answer),
-    };
-    // Whoever closed our output knows enough.
-    let _ = say(&shown);
-    Exit::Fine
-}
-
 fn text(answer: &Value) -> String {
     let items = items(answer);
     let mut table = Table::default();
@@ -133,21 +120,6 @@ fn text(answer: &Value) -> String {
         text.push_str(&format!("there may be more: --before {next}\n"));
     }
     text
-}
-
-/// The things of a list.
-pub(super) fn items(answer: &Value) -> &[Value] {
-    answer["items"].as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
-/// A field of text, harmless.
-pub(super) fn word(item: &Value, field: &str) -> String {
-    short(item[field].as_str().unwrap_or_default(), 80)
-}
-
-/// A field that is a time.
-pub(super) fn time(item: &Value, field: &str) -> Option<String> {
-    item[field].as_i64().map(|at| table::moment(Timestamp(at)))
 }
 
 #[cfg(test)]

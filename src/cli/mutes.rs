@@ -6,12 +6,11 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::args::Output;
+use super::answer::{items, print, show, time, word};
+use super::args::{Author, Output};
 use super::client::{Failure, Server};
 use super::exit::Exit;
-use super::incidents::{items, print, time, word};
 use super::table::{Table, name};
-use crate::config;
 
 const MUTES: &str = "Example:
   pushwatch mutes
@@ -83,21 +82,6 @@ pub(super) struct UnmuteArgs {
     output: Output,
 }
 
-/// Who gives an order.
-#[derive(Clone, Debug, Args)]
-pub(super) struct Author {
-    /// Who you are, for the record; without it the name of the system's user
-    #[arg(long, env = "PUSHWATCH_AUTHOR", value_name = "NAME")]
-    author: Option<String>,
-}
-
-impl Author {
-    /// The name, if there is any.
-    pub(super) fn name(&self) -> Option<String> {
-        self.author.clone().or_else(|| config::variable("USER"))
-    }
-}
-
 /// Asks and prints.
 pub(super) fn run(args: &MutesArgs) -> Exit {
     match args.server.get("mutes", &[]) {
@@ -137,16 +121,6 @@ pub(super) fn unmute(args: &UnmuteArgs) -> Exit {
     });
     let page = format!("mutes/{}?{}", args.id, query.unwrap_or_default());
     show(args.server.order(Method::DELETE, &page, None), args.output)
-}
-
-/// Prints what an order was answered; where several streams may be meant, their names.
-pub(super) fn show(answer: Result<Value, Failure>, output: Output) -> Exit {
-    match answer {
-        Ok(answer) => {
-            print(output, &answer, |answer| format!("{}\n", lines(answer["text"].as_str().unwrap_or("done"))))
-        }
-        Err(failure) => failure.exit(),
-    }
 }
 
 /// Whether a wide mute is meant; `None` if nobody is there to be asked.
@@ -189,11 +163,6 @@ fn text(answer: &Value) -> String {
         ([], []) => "nothing is muted\n".to_owned(),
         _ => table.text(),
     }
-}
-
-/// Several lines, each harmless: the server may be anybody's.
-fn lines(text: &str) -> String {
-    text.lines().map(crate::render::clean::clean).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
