@@ -193,7 +193,7 @@ impl Desk {
         };
         let reason = entry.rows().iter().take(covered).map(|row| row.reason).max()?;
         let flight = self.begin_rows(Topic::Group(group.id), covered, (act, reason), attempts)?;
-        if reason != Reason::Edit {
+        if flight.is_noticed() {
             self.alone(now);
         }
         let (key, closed) = (Some(group.key.clone()), group.closed_at.is_some());

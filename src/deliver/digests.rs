@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::fold::{Open, SPARING, YOUNG};
+use super::fold::{APART, Open, SPARING, YOUNG};
 use super::living::{Known, Life};
 use crate::model::{DigestId, Folded, GroupId, Severity, Timestamp};
 use crate::store::DIGEST;
@@ -28,9 +28,6 @@ const STRAGGLING: Duration = Duration::from_secs(10 * 60);
 
 /// Over after longer than this is worth a note, as it is with a single group.
 const LONG: Duration = Duration::from_secs(5 * 60);
-
-/// Between two words of a digest that people notice: it grows worse member by member.
-const NOTES: Duration = Duration::from_secs(30);
 
 /// A digest that people noticed so short a while ago reminds them of all its members.
 const REMINDER: Duration = Duration::from_secs(2 * 60);
@@ -233,8 +230,8 @@ impl Digests {
         let Some((id, digest)) = open.max_by_key(|(_, digest)| digest.opened_at) else { return none };
         match &digest.known {
             None if digest.is_untold() => Open::Untold(*id),
-            None if self.can_edit => Open::Told(*id),
-            Some(known) if self.can_edit && now.since(known.posted_at) < YOUNG => Open::Told(*id),
+            None if self.can_edit => Open::Told(*id, digest.opened_at),
+            Some(known) if self.can_edit && now.since(known.posted_at) < YOUNG => Open::Told(*id, digest.noted_at),
             None | Some(_) => none,
         }
     }
@@ -286,15 +283,17 @@ impl Digests {
         }
     }
 
-    /// Before when people are not to be notified of it again.
-    pub(crate) fn note_at(&self, id: DigestId) -> Timestamp {
-        self.all.get(&id).map_or(Timestamp::default(), |digest| digest.noted_at + NOTES)
+    /// Before when people are not to be notified of it again, as it grows worse member by member. While they are told
+    /// sparingly, what went out by itself last, at `alone_at`, counts as well.
+    pub(crate) fn note_at(&self, id: DigestId, alone_at: Timestamp) -> Timestamp {
+        let Some(digest) = self.all.get(&id) else { return Timestamp::default() };
+        let counts = alone_at < digest.opened_at + SPARING;
+        digest.noted_at.max(if counts { alone_at } else { Timestamp::default() }) + APART
     }
 
-    /// Before when its end is not to be told: where nothing can be edited that is one more message of a young storm.
+    /// Before when people are not to be notified of its end: that is one more message of a young storm.
     pub(crate) fn end_at(&self, id: DigestId) -> Timestamp {
-        let sparing = self.all.get(&id).filter(|_| !self.can_edit);
-        sparing.map_or(Timestamp::default(), |digest| digest.opened_at + SPARING)
+        self.all.get(&id).map_or(Timestamp::default(), |digest| digest.opened_at + SPARING)
     }
 
     /// For what a row is to be owed, so that this is said: `None` if one is owed that says it as loudly.
@@ -360,6 +359,11 @@ impl Digests {
             digest.noted_at = now;
             digest.noted_over = over;
         }
+    }
+
+    /// Whether people were notified that all of it is over, and it is still.
+    pub(crate) fn is_noted_over(&self, id: DigestId) -> bool {
+        self.all.get(&id).is_some_and(|digest| digest.noted_over)
     }
 
     /// What is still to be said, now that something of it has changed or was told. If it is over and all was said,

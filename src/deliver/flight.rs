@@ -30,6 +30,13 @@ pub(crate) struct Flight {
     pub(crate) template_error: Option<String>,
 }
 
+impl Flight {
+    /// Whether people are to notice it.
+    pub(crate) fn is_noticed(&self) -> bool {
+        self.reason != Reason::Edit && !matches!(self.act, Act::Edit(_))
+    }
+}
+
 /// A row that got its outcome.
 #[derive(Clone, Debug)]
 pub(crate) struct Ended {

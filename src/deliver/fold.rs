@@ -19,10 +19,10 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 /// After a fold the storm is taken to be on for so long: what is due meanwhile waits for the next fold.
 const STORM: Duration = Duration::from_secs(20);
 
-/// The same where nothing can be edited: each digest is one more message.
-const APART: Duration = Duration::from_secs(30);
+/// But as long as people are told sparingly they hear no sooner again than after this.
+pub(crate) const APART: Duration = Duration::from_secs(30);
 
-/// Where nothing can be edited, people are told sparingly for so long after a fold.
+/// People are told sparingly for so long after a fold: what else belongs to the storm is no surprise.
 pub(crate) const SPARING: Duration = Duration::from_secs(60);
 
 /// A digest is joined this long after it was posted, where the chat can edit; people look at it still.
@@ -54,8 +54,8 @@ pub(crate) enum Open {
     Never,
     /// Its post has not been begun: what joins it is told by the same call.
     Untold(DigestId),
-    /// It was posted a short while ago, and will be edited.
-    Told(DigestId),
+    /// It was posted a short while ago, and will be edited; people noticed it last at this time.
+    Told(DigestId, Timestamp),
 }
 
 /// What to do with the posts that are due.
@@ -67,6 +67,8 @@ pub(crate) enum Step {
     Wait(Timestamp),
     /// They become part of this digest.
     Join(DigestId),
+    /// They become part of this digest, and people are to notice: they are too few to be only counted.
+    Tell(DigestId),
     /// They become a new digest.
     Anew,
 }
@@ -77,7 +79,7 @@ impl Step {
         match self {
             Step::Alone => None,
             Step::Wait(until) => Some(until),
-            Step::Join(_) | Step::Anew => Some(now),
+            Step::Join(_) | Step::Tell(_) | Step::Anew => Some(now),
         }
     }
 }
@@ -88,20 +90,22 @@ pub(crate) fn decide(scene: Scene, now: Timestamp) -> Step {
     let sparing = scene.open == Open::Never && now < scene.folded_at + SPARING;
     let storm_until = match scene.open {
         Open::Never if sparing => scene.folded_at.max(scene.alone_at) + APART,
-        Open::None | Open::Never | Open::Untold(_) | Open::Told(_) => scene.folded_at + STORM,
+        Open::Told(_, noticed_at) => noticed_at.max(scene.alone_at) + APART,
+        Open::None | Open::Never | Open::Untold(_) => scene.folded_at + STORM,
     };
     let most_alone = if sparing { 1 } else { MOST_ALONE };
     let calm = now >= storm_until && now >= scene.alone_at + SETTLE;
     let gathered_at = (scene.last + QUIET).max(scene.alone_at + SETTLE).min(scene.since + PATIENCE);
     match (scene.due, scene.open) {
         (0, _) => Step::Alone,
-        (1, Open::None | Open::Never | Open::Told(_)) if calm => Step::Alone,
+        (1, Open::None | Open::Never | Open::Told(..)) if calm => Step::Alone,
         _ if now < gathered_at => Step::Wait(gathered_at),
         (_, Open::Untold(digest)) => Step::Join(digest),
-        (due, Open::Told(digest)) if due > MOST_ALONE => Step::Join(digest),
+        (due, Open::Told(digest, _)) if due > MOST_ALONE => Step::Join(digest),
         _ if now < storm_until => Step::Wait(storm_until),
         (due, Open::None | Open::Never) if due > most_alone => Step::Anew,
-        (_, Open::None | Open::Never | Open::Told(_)) => Step::Alone,
+        (2.., Open::Told(digest, _)) => Step::Tell(digest),
+        (_, Open::None | Open::Never | Open::Told(..)) => Step::Alone,
     }
 }
 
@@ -180,17 +184,24 @@ mod tests {
     #[test]
     fn a_young_digest_is_joined_by_many_and_one_that_is_not_told_yet_by_all() {
         let scene = |due, open| Scene { folded_at: NOW, since: after(2_000), last: after(2_000), open, ..calm(due) };
-        assert_eq!(decide(scene(4, Open::Told(DIGEST)), after(2_100)), Step::Wait(after(2_250)));
-        assert_eq!(decide(scene(4, Open::Told(DIGEST)), after(2_250)), Step::Join(DIGEST));
-        assert_eq!(decide(scene(3, Open::Told(DIGEST)), after(2_250)), Step::Wait(after(20_000)));
-        assert_eq!(decide(scene(3, Open::Told(DIGEST)), after(20_000)), Step::Alone);
+        let young = Open::Told(DIGEST, after(500));
+        assert_eq!(decide(scene(4, young), after(2_100)), Step::Wait(after(2_250)));
+        assert_eq!(decide(scene(4, young), after(2_250)), Step::Join(DIGEST));
+        assert_eq!(decide(scene(3, young), after(2_250)), Step::Wait(after(30_500)));
+        for (due, step) in [(1, Step::Alone), (2, Step::Tell(DIGEST)), (3, Step::Tell(DIGEST))] {
+            assert_eq!(decide(scene(due, young), after(30_500)), step, "{due}");
+            let again = Scene { alone_at: after(30_500), ..scene(due, young) };
+            assert_eq!(decide(again, after(40_000)), Step::Wait(after(60_500)), "{due}");
+        }
         assert_eq!(decide(scene(1, Open::Untold(DIGEST)), after(2_250)), Step::Join(DIGEST));
     }
 
     #[test]
     fn what_is_to_be_folded_does_not_go_out_by_itself_though_the_fold_has_to_wait() {
-        let holds = [Step::Alone, Step::Wait(after(9)), Step::Join(DIGEST), Step::Anew].map(|step| step.holds(NOW));
-        assert_eq!(holds, [None, Some(after(9)), Some(NOW), Some(NOW)]);
+        assert_eq!((Step::Alone.holds(NOW), Step::Wait(after(9)).holds(NOW)), (None, Some(after(9))));
+        for step in [Step::Join(DIGEST), Step::Tell(DIGEST), Step::Anew] {
+            assert_eq!(step.holds(NOW), Some(NOW));
+        }
     }
 
     proptest! {
@@ -231,7 +242,7 @@ mod tests {
                         (told, posts) = (told + scene.due, posts + u32::from(millis < 60_000));
                         (scene.due, free_at) = (0, after(millis + call));
                     }
-                    Step::Join(_) => prop_assert!(false, "there is nothing to join"),
+                    Step::Join(_) | Step::Tell(_) => prop_assert!(false, "there is nothing to join"),
                 }
             }
             prop_assert_eq!(told, comings.len(), "nothing waits longer than half a minute");

@@ -29,7 +29,7 @@ pub(crate) struct Known {
     pub(crate) place: Option<Box<str>>,
     /// The revision it shows.
     pub(crate) revision: u64,
-    /// When it was posted: a group's message for the last time, a digest for the first.
+    /// When people last heard by a group's message; when a digest was first posted.
     pub(crate) posted_at: Timestamp,
     /// The channels whose incidents it tells besides its own channel's.
     pub(crate) stands_in: Box<[ChannelName]>,
@@ -100,7 +100,7 @@ impl Living {
         Living { known, closed: VecDeque::new(), closings: 0, doubtful }
     }
 
-    /// When the youngest of them was posted.
+    /// When people last heard by any of them.
     pub(crate) fn posted_at(&self) -> Timestamp {
         self.known.values().map(|known| known.posted_at).max().unwrap_or_default()
     }

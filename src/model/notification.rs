@@ -241,7 +241,7 @@ pub struct Message {
     pub place: Option<String>,
     /// The group's revision that it shows.
     pub revision: u64,
-    /// When it was posted; the last time, if more than once.
+    /// When people last heard by it: it was posted, or answered by a note.
     pub posted_at: Timestamp,
     /// The channels whose incidents it tells besides those of its own: it stands in for them.
     pub stands_in: Vec<ChannelName>,

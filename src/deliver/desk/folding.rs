@@ -84,6 +84,11 @@ impl Desk {
         !groups.is_empty()
     }
 
+    /// Owes people a word about a digest, for what is about to become part of it.
+    pub(crate) fn announce(&mut self, id: DigestId, now: Timestamp) {
+        self.claim(id, Want::Worse, now);
+    }
+
     /// What becomes of a row of a group that a digest tells of. True if it ends here, or was taken in.
     pub(super) fn hear(&mut self, group: GroupId, row: Row, now: Timestamp) -> bool {
         let (digest, again) = match self.digests.hear(group, (row.news, row.severity), now) {
@@ -246,11 +251,11 @@ impl Desk {
     }
 
     /// A group was told of by itself: it leaves the digest that told of it.
-    pub(super) fn part(&mut self, group: GroupId, now: Timestamp) -> Option<DigestId> {
-        let id = self.digests.part(group)?;
-        self.claim(id, Want::Edit, now);
-        self.judge(id, now);
-        Some(id)
+    pub(super) fn part(&mut self, group: GroupId, now: Timestamp) {
+        if let Some(id) = self.digests.part(group) {
+            self.claim(id, Want::Edit, now);
+            self.judge(id, now);
+        }
     }
 
     /// Writes how a digest stands.
@@ -301,9 +306,9 @@ impl Desk {
         let due = |row: &Row| match want(row) {
             Want::Edit => self.digests.edit_at(id),
             Want::Again | Want::Worse if edits => self.digests.edit_at(id),
-            Want::Again | Want::Worse => self.digests.note_at(id),
-            Want::Over => self.digests.end_at(id),
-            Want::OverQuietly | Want::First => Timestamp::default(),
+            Want::Again | Want::Worse => self.digests.note_at(id, self.coming.alone_at),
+            Want::Over if !edits => self.digests.end_at(id),
+            Want::Over | Want::OverQuietly | Want::First => Timestamp::default(),
         };
         let rows = entry.rows().iter().filter(|row| !note_owed || row.reason != Reason::Edit);
         rows.map(due).min().unwrap_or_default()
@@ -382,9 +387,12 @@ impl Desk {
             return Reason::Post;
         }
         let rows = self.queue.get(Topic::Digest(id)).map(|entry| entry.rows()).unwrap_or_default();
+        let end = over && !self.digests.is_noted_over(id);
         let loud = rows.iter().filter(|row| row.reason != Reason::Edit).any(|row| match row.news {
             News::Repeated | News::Escalated => true,
-            News::Resolved => over,
+            News::Resolved => end,
+            // What was to be its first word is the last where nothing can be edited.
+            News::Opened => end && !self.can_edit,
             _ => false,
         });
         match (loud, self.can_edit) {

@@ -72,8 +72,7 @@ impl Desk {
     }
 
     fn told(&mut self, flight: &Flight, platform_id: Option<&str>, place: Option<&str>, now: Timestamp) {
-        let standing = self.known(flight.topic).cloned();
-        let before = standing.clone();
+        let before = self.known(flight.topic).cloned();
         let stands_in: Box<[_]> = flight.topic.group().map(|group| self.stood_for(group)).unwrap_or_default().into();
         let known = match &flight.act {
             Act::Post => Some(Known {
@@ -93,14 +92,13 @@ impl Desk {
                 revision: flight.revision.max(before.revision),
                 ..before
             }),
-            Act::Note { .. } => None,
+            Act::Note { .. } => {
+                before.filter(|_| flight.topic.group().is_some()).map(|before| Known { posted_at: now, ..before })
+            }
         };
-        let parted = self.heard_of(flight, now);
-        match (known, standing) {
-            (Some(known), _) => self.set_known(flight.topic, known),
-            // Its place in a digest is no longer kept with it.
-            (None, Some(before)) if parted => self.set_known(flight.topic, before),
-            (None, _) => {}
+        self.heard_of(flight, now);
+        if let Some(known) = known {
+            self.set_known(flight.topic, known);
         }
         if let Some(digest) = flight.topic.digest() {
             self.digest_told(digest, flight, now);
@@ -117,13 +115,10 @@ impl Desk {
         }
     }
 
-    /// A group was told of by itself. Whether it left the digest that told of it before.
-    fn heard_of(&mut self, flight: &Flight, now: Timestamp) -> bool {
-        match (flight.topic, &flight.act, flight.reason) {
-            (Topic::Group(group), Act::Post | Act::Note { .. }, Reason::Post | Reason::Reply) => {
-                self.part(group, now).is_some()
-            }
-            _ => false,
+    /// A group that was told of by itself leaves the digest that told of it before.
+    fn heard_of(&mut self, flight: &Flight, now: Timestamp) {
+        if let Some(group) = flight.topic.group().filter(|_| flight.is_noticed()) {
+            self.part(group, now);
         }
     }
 

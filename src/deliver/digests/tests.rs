@@ -139,7 +139,7 @@ fn a_chat_that_cannot_edit_is_owed_no_edit_and_its_told_digest_is_not_joined() {
     assert_eq!(digests.claim(STORM, Want::Edit), None);
     assert_eq!(digests.claim(STORM, Want::Worse), Some(Want::Worse));
     assert_eq!(digests.open(after(1)), Open::Never);
-    assert_eq!(told(true, Severity::Warning).open(after(59)), Open::Told(STORM));
+    assert_eq!(told(true, Severity::Warning).open(after(59)), Open::Told(STORM, NOW));
     assert_eq!(told(true, Severity::Warning).open(after(60)), Open::None);
 }
 
@@ -209,7 +209,7 @@ fn edits_follow_the_post_after_five_seconds_and_each_other_after_fifteen() {
     let mut digests = told(true, Severity::Warning);
     assert_eq!(digests.edit_at(STORM), after(5));
     say(&mut digests, 1, after(6));
-    assert_eq!((digests.edit_at(STORM), digests.note_at(STORM)), (after(21), after(30)));
+    assert_eq!((digests.edit_at(STORM), digests.note_at(STORM, NOW)), (after(21), after(30)));
 }
 
 #[test]
@@ -238,7 +238,8 @@ fn a_restart_does_not_notify_people_anew_any_sooner() {
     let kept = serde_json::to_string(&before.kept(STORM).unwrap()).unwrap();
     let kept = Digests::read(DIGEST, "7", &kept).unwrap();
     let digests = Digests::new(false, vec![kept], std::iter::empty());
-    assert_eq!((before.note_at(STORM), digests.note_at(STORM)), (after(61), after(61)));
+    assert_eq!((digests.note_at(STORM, after(40)), digests.note_at(STORM, after(80))), (after(70), after(61)));
+    assert_eq!((before.note_at(STORM, NOW), digests.note_at(STORM, NOW)), (after(61), after(61)));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::folding::last;
 use super::model::{Happening, Sim};
 use super::*;
-use crate::model::{News, Severity};
+use crate::model::{DigestId, News, Notification, Severity};
 
 #[tokio::test]
 async fn an_end_that_comes_while_the_first_post_is_tried_again_is_told() {
@@ -33,6 +33,23 @@ async fn an_end_that_comes_while_the_first_post_is_tried_again_is_told() {
         assert!(last(&world, &chat).contains("well again"), "{kind}: {}", last(&world, &chat));
         world.finish(worker).await;
     }
+}
+
+#[tokio::test]
+async fn a_first_word_that_is_owed_twice_after_a_crash_loses_no_end() {
+    let (world, (chat, ops)) = (World::new(), a_chat("wecom").await);
+    world.storm(&ops, 1..=9);
+    let worker = world.run(&ops);
+    world.settled(&ops).await;
+    world.calm(&ops, 1..=9);
+    let digest: u64 = world.store.lock().keyed.keys().next().unwrap().2.parse().unwrap();
+    let why = (Reason::Post, News::Opened);
+    let first = Notification::of_digest(ops.name.clone(), DigestId(digest), why, Severity::Critical, world.now());
+    world.store.owe_row(first);
+    world.settled(&ops).await;
+    assert_eq!(world.noticed(), 2);
+    assert!(last(&world, &chat).contains("well again"), "{}", last(&world, &chat));
+    world.finish(worker).await;
 }
 
 /// What dice of the model's found once.

@@ -50,6 +50,7 @@ pub(super) struct Sim {
     pub(super) now: Timestamp,
     troubles: BTreeMap<u64, Trouble>,
     pub(super) chat: Vec<Shown>,
+    pub(super) notes: usize,
     dice: u64,
     /// Nothing fails any more.
     pub(super) calm: bool,
@@ -95,6 +96,7 @@ impl Sim {
             now,
             troubles: BTreeMap::new(),
             chat: Vec::new(),
+            notes: 0,
             dice: dice | 1,
             calm: false,
         }
@@ -265,10 +267,13 @@ impl Sim {
         }
         let step = self.desk.step(self.now);
         let mut into = match step {
-            Step::Join(digest) => Some(digest),
+            Step::Join(digest) | Step::Tell(digest) => Some(digest),
             Step::Alone | Step::Wait(_) | Step::Anew => None,
         };
-        if matches!(step, Step::Join(_) | Step::Anew) {
+        if let Step::Tell(digest) = step {
+            self.desk.announce(digest, self.now);
+        }
+        if matches!(step, Step::Join(_) | Step::Tell(_) | Step::Anew) {
             while self.desk.fold(&mut into, 3, self.now) {
                 self.commit();
                 if !self.survives() {
@@ -343,7 +348,10 @@ impl Sim {
                 self.chat[place].groups = groups;
                 Verdict::sent()
             }
-            Act::Note { .. } => Verdict::sent(),
+            Act::Note { .. } => {
+                self.notes += 1;
+                Verdict::sent()
+            }
         }
     }
 

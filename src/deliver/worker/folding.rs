@@ -25,13 +25,16 @@ impl Worker {
         let step = self.desk.step(now);
         self.posts_held = step.holds(now);
         let mut into = match step {
-            Step::Join(digest) => Some(digest),
+            Step::Join(digest) | Step::Tell(digest) => Some(digest),
             Step::Anew => None,
             Step::Alone | Step::Wait(_) => return Ok(()),
         };
         // Folded rows count as told, so none is before its digest could be.
         if self.is_blocked(now) || self.calls.len() >= self.slots {
             return Ok(());
+        }
+        if let Step::Tell(digest) = step {
+            self.desk.announce(digest, now);
         }
         let before = self.desk.queue.len();
         while self.desk.fold(&mut into, MOST_FOLDED, now) {
