@@ -22,6 +22,12 @@ pub(super) const PAGE: u64 = 4096;
 /// Prepared statements kept per connection: all we have.
 const STATEMENTS: usize = 64;
 
+/// Pages that the writer keeps, KiB: it appends, and changes rows that are young.
+const WRITER_CACHE_KIB: i64 = 8 * 1024;
+
+/// Pages that a reader keeps, KiB: it reads a little at a time, and there are several.
+const READER_CACHE_KIB: i64 = 512;
+
 // Pages given back by pruning are used again before the file grows (no auto_vacuum: its bookkeeping would make
 // each commit write more). So the file stays at its high-water mark, which the size cap bounds.
 const V1: &str = "
@@ -188,6 +194,7 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection, Fault> {
     let conn = Connection::open_with_flags(file, flags)?;
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     Ok(conn)
 }
 
@@ -226,7 +233,7 @@ fn prepare(conn: &Connection) -> Result<(), Fault> {
     conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
-    conn.pragma_update(None, "cache_size", -16 * 1024)?;
+    conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(())
 }

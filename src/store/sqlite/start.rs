@@ -185,6 +185,8 @@ fn rebuild_seen(conn: &Connection, horizon: Duration, now: Timestamp) -> Result<
     let mut seen = Seen::new(horizon);
     if let Some(first) = journal::first_since(conn, now - horizon)? {
         journal::ids_from(conn, first.first, |at, ids| ids.for_each(|id| seen.insert(at, id)))?;
+        // What was read is not read again: its pages need not stay in memory.
+        conn.execute_batch("PRAGMA shrink_memory")?;
     }
     Ok(seen)
 }
