@@ -29,7 +29,7 @@ use self::insist::{RETRY, insist};
 use crate::clock::Clock;
 use crate::engine::{self, Engine};
 use crate::metrics::Metrics;
-use crate::model::{Cursor, Entry, Input, RuleOutcome, Seq, State as IncidentState, Timestamp};
+use crate::model::{Cursor, Entry, Input, RuleOutcome, Seq, State as IncidentState, StreamName, Timestamp};
 use crate::rules::RuleSet;
 use crate::store::{self, Changes, Commit, Items, Lease, Opened, Parts, Shard, Store, StoreError};
 
@@ -124,8 +124,6 @@ impl Core {
         }
         let duties = Duties::begin(&rooms).await?;
         journal(&rooms, Input::RulesLoaded { hash: current.hash.as_str().into() }).await?;
-        let roster = Arc::new(Roster::default());
-        roster.recall(&*rooms.store.table(roster::TABLE)).await?;
         Ok(Core {
             engine: Engine::new(Arc::clone(&rules)),
             counters: Counters::new(&rules),
@@ -138,7 +136,7 @@ impl Core {
             loaded: None,
             in_force: watch::Sender::new(Seq(0)),
             judged: watch::Sender::new(Seq(0)),
-            roster,
+            roster: Arc::default(),
         })
     }
 
@@ -176,6 +174,8 @@ impl Core {
         if let Some((state, cursor)) = self.opened.take() {
             load(&mut self.engine, state, cursor).await??;
         }
+        let own = |stream: StreamName| self.engine.known(&stream).cloned().unwrap_or(stream);
+        self.roster.recall(&*self.rooms.store.table(roster::TABLE), own).await?;
         let mut committed = self.engine.cursor();
         let store = Arc::clone(&self.rooms.store);
         loop {
@@ -241,7 +241,8 @@ impl Core {
 
     fn meet(&self, entry: &Entry) {
         if let Input::Callback(event) = &entry.input {
-            self.roster.see(event, entry.received_at);
+            let own = || self.engine.known(&event.stream).unwrap_or(&event.stream).clone();
+            self.roster.see(event, entry.received_at, own);
         }
     }
 

@@ -1,7 +1,9 @@
 //! Who hears of an incident, and in whose company: its labels, the routes, the key of its group. Pure.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use crate::model::{ChannelName, Event, Incident, Key, Scope};
 use crate::rules::{GroupBy, Noun, Rule, RuleSet};
@@ -14,10 +16,26 @@ pub(super) fn channels(rules: &RuleSet, rule: &Rule, incident: &Incident) -> Vec
         None => routed(rules, incident).map_or(Cow::Borrowed(rules.notify.as_slice()), Cow::Owned),
     };
     let hears = |name: &&ChannelName| rules.channels.get(*name).is_some_and(|c| c.min_severity <= incident.severity);
-    let mut hearing: Vec<ChannelName> = named.iter().filter(hears).cloned().collect();
-    // It stays with the incident.
-    hearing.shrink_to_fit();
-    hearing
+    named.iter().filter(hears).cloned().collect()
+}
+
+/// The lists of channels that any incident was told to: a few, as each comes of a rule or of routes, and thousands of
+/// incidents share one.
+#[derive(Debug, Default)]
+pub(super) struct Audiences(HashSet<Arc<[ChannelName]>>);
+
+impl Audiences {
+    /// The same channels, as they are known.
+    pub(super) fn share(&mut self, channels: &[ChannelName]) -> Arc<[ChannelName]> {
+        match self.0.get(channels) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let known: Arc<[ChannelName]> = channels.into();
+                self.0.insert(Arc::clone(&known));
+                known
+            }
+        }
+    }
 }
 
 /// What the routes say; `None` where none of them matches.
@@ -57,7 +75,7 @@ pub(super) fn group_key(rule: &Rule, incident: &Incident) -> Key {
         }
         ["domain", "path"] | ["path", "domain"] => {
             if let (Some(domain), Some(path)) = (value("domain"), value("path")) {
-                return Key::App { domain: domain.into(), path: path.into() };
+                return Key::app(domain, path);
             }
         }
         ["user_ip"] => {
@@ -78,10 +96,10 @@ pub(super) fn containing(incident: &Incident, scope: Scope) -> Option<Key> {
         Scope::All => Some(Key::All {}),
         Scope::Stream => Some(Key::Stream(key.stream()?.clone())),
         Scope::Domain => Some(Key::Domain { domain: key.domain()?.into() }),
-        Scope::App => Some(Key::App { domain: key.domain()?.into(), path: key.path()?.into() }),
+        Scope::App => Some(Key::app(key.domain()?, key.path()?)),
         Scope::UserIp => incident.label("user_ip").map(|user_ip| Key::UserIp { user_ip: user_ip.into() }),
         // A stream's incident goes on over its pushes: it is part of none of them.
-        Scope::Session => matches!(key, Key::Session { .. }).then(|| key.clone()),
+        Scope::Session => matches!(key, Key::Session(_)).then(|| key.clone()),
     }
 }
 

@@ -2,6 +2,7 @@
 //! is there twice. Pure.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
 /// The map.
@@ -29,6 +30,15 @@ impl<K: Eq + Hash, V> Boxes<K, V> {
         self.map.contains_key(key)
     }
 
+    /// A key as it is in here.
+    pub(super) fn key(&self, key: &K) -> Option<&K> {
+        self.map.get_key_value(key).map(|(known, _)| known)
+    }
+
+    pub(super) fn entry(&mut self, key: K) -> Entry<'_, K, Box<V>> {
+        self.map.entry(key)
+    }
+
     pub(super) fn insert(&mut self, key: K, value: V) {
         self.map.insert(key, Box::new(value));
     }
@@ -43,6 +53,10 @@ impl<K: Eq + Hash, V> Boxes<K, V> {
 
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.map.values_mut().map(|value| &mut **value)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
+        self.map.iter_mut().map(|(key, value)| (key, &mut **value))
     }
 
     pub(super) fn len(&self) -> usize {

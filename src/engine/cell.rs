@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
 
 use crate::model::{GroupId, IncidentId, Timestamp};
 use crate::rules::{Measure, Rule};
@@ -12,7 +13,7 @@ use super::sessions::Sessions;
 use super::slots::{SLOTS, Slots};
 use super::window::{Reading, Width, Window};
 
-/// One key. Small, as there may be a million: everything that most streams don't need is empty.
+/// One key. Small, as there may be a million: everything that most streams don't need is empty, and a pointer wide.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cell {
     pub(super) sessions: Sessions,
@@ -26,12 +27,12 @@ pub(super) struct Cell {
     pub(super) waiting: u32,
     /// When rate limit buckets that were used are full again, by place of the rule whose bucket it is
     /// ([`NO_RULE`](super::timers::NO_RULE) for the one over all rules).
-    pub(super) full_at: Vec<(u32, Timestamp)>,
+    pub(super) full_at: ThinVec<(u32, Timestamp)>,
     /// What rules on silence have heard, by place of the rule.
-    pub(super) watches: Vec<(u32, Watch)>,
+    pub(super) watches: ThinVec<(u32, Watch)>,
     /// Rules that count ends of pushes of many streams, by place, and the time of the end by which each of them counts
     /// this stream as down.
-    pub(super) downs: Vec<(u32, Timestamp)>,
+    pub(super) downs: ThinVec<(u32, Timestamp)>,
 }
 
 /// Nobody asks for an end older than this: no window is wider than three days, and no incident of ends lasts longer than

@@ -41,7 +41,7 @@ impl Engine {
         for id in cell.sessions.ids(report.received) {
             let own = session == Some(id);
             if own == (report.event.kind == EventKind::PushEnd) || session.is_none() {
-                self.collect(&Key::Session { stream: stream.clone(), session: id.into() }, report, over);
+                self.collect(&Key::session(stream.clone(), id), report, over);
             }
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn counts_ends(rule: &Rule) -> bool {
 
 /// How many ends it stands for.
 fn ends(incident: &Incident) -> u64 {
-    incident.distinct.map_or(incident.count, |distinct| distinct.number)
+    incident.distinct.as_ref().map_or(incident.count, |distinct| distinct.number)
 }
 
 impl Engine {

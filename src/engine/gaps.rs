@@ -72,7 +72,7 @@ impl Engine {
             let open = self.incidents.values().filter(|incident| incident.state != State::Resolved);
             self.dirty_incidents.extend(open.map(|incident| incident.id));
         }
-        for (key, cell) in &mut self.cells {
+        for (key, cell) in self.cells.iter_mut() {
             for (_, watch) in &mut cell.watches {
                 watch.last = watch.last + by;
                 watch.written = watch.written + by;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use thin_vec::ThinVec;
+
 use crate::model::{
     ChannelName, Group, GroupId, Holder, Incident, IncidentId, Key, News, Notification, Reason, Severity, State,
     Timestamp,
@@ -51,7 +53,7 @@ impl Engine {
             told: Vec::new(),
             shown: None,
         };
-        self.groups.insert(id, Members { group, incidents: Vec::with_capacity(1) });
+        self.groups.insert(id, Members { group, incidents: ThinVec::with_capacity(1) });
         id
     }
 

@@ -93,15 +93,13 @@ impl Engine {
             reports: 0,
             count: 0,
             troubles: Vec::new(),
-            errcode: None,
-            errmsg: None,
-            push_duration: None,
+            end: None,
             session: None,
             user_ip: None,
             appid: None,
             flaps: 0,
             back: 0,
-            notify: Vec::new(),
+            notify: Arc::default(),
             ack: None,
             muted_until: None,
             inhibited_by: None,
@@ -276,15 +274,15 @@ impl Engine {
 
 /// Whether silence says nothing about it: it is over only when something is heard.
 pub(super) fn waits_for_word(incident: &Incident) -> bool {
-    let of_a_push = matches!(incident.key, Key::Stream(_) | Key::Session { .. });
+    let of_a_push = matches!(incident.key, Key::Stream(_) | Key::Session(_));
     incident.silence.is_some() || incident.on == EventKind::PushEnd || (incident.on.is_state() && of_a_push)
 }
 
 /// Takes over what the window measures besides counts.
 pub(super) fn measure(incident: &mut Incident, rule: &Rule, finding: &Finding) {
     if let Measure::Distinct(of) = rule.measure {
-        let before = incident.distinct.map_or(0, |distinct| distinct.number);
-        incident.distinct = Some(Distinct { of, number: before.max(finding.reading.sum) });
+        let before = incident.distinct.as_ref().map_or(0, |distinct| distinct.number);
+        incident.distinct = Some(Box::new(Distinct { of, number: before.max(finding.reading.sum) }));
     }
 }
 
@@ -333,9 +331,12 @@ pub(super) fn renew(incident: &mut Incident, report: &Report<'_>) {
     newer(&mut incident.session, &event.session);
     newer(&mut incident.user_ip, &event.user_ip);
     newer(&mut incident.appid, &event.appid);
-    newer(&mut incident.errmsg, &event.errmsg);
-    incident.errcode = event.errcode.or(incident.errcode);
-    incident.push_duration = event.push_duration.or(incident.push_duration);
+    if event.errcode.is_some() || event.errmsg.is_some() || event.push_duration.is_some() {
+        let end = incident.end.get_or_insert_default();
+        newer(&mut end.errmsg, &event.errmsg);
+        end.errcode = event.errcode.or(end.errcode);
+        end.push_duration = event.push_duration.or(end.push_duration);
+    }
 }
 
 /// The same trouble again: the old incident goes on with the new report's facts, and counts a flap.
@@ -348,16 +349,19 @@ fn reopen(incident: &mut Incident, found: Incident, deadline: Timestamp) {
     incident.severity = found.severity;
     incident.ack = None;
     incident.back = 0;
-    incident.distinct = found.distinct.or(incident.distinct);
+    incident.distinct = found.distinct.or(incident.distinct.take());
     incident.last_at = found.last_at;
     incident.last_received = found.last_received;
     incident.reports = incident.reports.saturating_add(found.reports);
     incident.count = incident.count.saturating_add(found.count);
     incident.session = found.session.or(incident.session.take());
     incident.user_ip = found.user_ip.or(incident.user_ip.take());
-    incident.errcode = found.errcode.or(incident.errcode);
-    incident.errmsg = found.errmsg.or(incident.errmsg.take());
-    incident.push_duration = found.push_duration.or(incident.push_duration);
+    if let Some(found) = found.end {
+        let end = incident.end.get_or_insert_default();
+        end.errcode = found.errcode.or(end.errcode);
+        end.errmsg = found.errmsg.or(end.errmsg.take());
+        end.push_duration = found.push_duration.or(end.push_duration);
+    }
     incident.seq = found.seq;
     for trouble in found.troubles {
         match incident.troubles.binary_search_by_key(&trouble.kind, |t| t.kind) {

@@ -105,7 +105,7 @@ impl Engine {
         let is_part = |incident: &&Incident| incident.id != source && names.contains(&&*incident.rule);
         let mut parts: Vec<IncidentId> = match self.incidents.get(&source).map(|incident| &incident.key) {
             // What is part of a stream's incident is found with the stream.
-            Some(key @ (Key::Stream(_) | Key::Session { .. })) => {
+            Some(key @ (Key::Stream(_) | Key::Session(_))) => {
                 let ids = self.cells.get(key).map(|cell| cell.incidents.as_slice()).unwrap_or_default();
                 ids.iter().filter_map(|(_, id)| self.incidents.get(id)).filter(is_part).map(|i| i.id).collect()
             }

@@ -50,12 +50,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use thin_vec::ThinVec;
+
 use crate::model::{
     Cursor, EngineChanges, Entry, Group, GroupId, Incident, IncidentId, Input, Key, MuteId, Notification, RuleOutcome,
-    Scope, Seq, TallyId, Timestamp,
+    Scope, Seq, StreamName, TallyId, Timestamp,
 };
 use crate::rules::RuleSet;
 
+use audience::Audiences;
 use boxes::Boxes;
 use cell::Cell;
 pub use effect::{Effect, Transition};
@@ -89,7 +92,7 @@ type Map<K, V> = HashMap<K, V, foldhash::fast::FixedState>;
 struct Members {
     group: Group,
     /// Ascending.
-    incidents: Vec<IncidentId>,
+    incidents: ThinVec<IncidentId>,
 }
 
 /// Everything the engine knows. One owner, no locks.
@@ -104,10 +107,11 @@ pub struct Engine {
     per_session: bool,
     buckets: Option<Buckets>,
     rule_buckets: Vec<Option<Buckets>>,
+    audiences: Audiences,
 
     now: Timestamp,
     seq: Seq,
-    cells: Map<Key, Cell>,
+    cells: Boxes<Key, Cell>,
     incidents: Boxes<IncidentId, Incident>,
     groups: Boxes<GroupId, Members>,
     timers: Timers,
@@ -164,9 +168,10 @@ impl Engine {
             places,
             buckets: rules.rate_limit.map(Buckets::new),
             rule_buckets: rules.rules.iter().map(|rule| rule.rate_limit.map(Buckets::new)).collect(),
+            audiences: Audiences::default(),
             now: Timestamp(0),
             seq: Seq(0),
-            cells: Map::default(),
+            cells: Boxes::default(),
             incidents: Boxes::default(),
             groups: Boxes::default(),
             timers: Timers::default(),
@@ -325,6 +330,12 @@ impl Engine {
         self.cells.len()
     }
 
+    /// A stream's name as it is in memory already, if it is.
+    #[must_use]
+    pub fn known(&self, stream: &StreamName) -> Option<&StreamName> {
+        self.cells.key(&Key::Stream(stream.clone())).and_then(Key::stream)
+    }
+
     fn fall_due(&mut self, timer: Timer) {
         match timer.due {
             Due::Deadline(id) => self.deadline(id, timer),
@@ -361,7 +372,7 @@ impl Engine {
                 self.checks.push_back((self.now + CHECK_EVERY, key));
             }
         }
-        if self.cells.is_empty() {
+        if self.cells.len() == 0 {
             self.checks.clear();
         }
     }
@@ -372,7 +383,7 @@ impl Engine {
             Slot::Occupied(slot) => slot.into_mut(),
             Slot::Vacant(slot) => {
                 self.checks.push_back((self.now + CHECK_EVERY, key.clone()));
-                slot.insert(Cell::default())
+                slot.insert(Box::default())
             }
         }
     }
@@ -381,7 +392,7 @@ impl Engine {
     /// go on from it, and a replay by those would not add the same.
     pub fn flush(&mut self) {
         self.dirty_incidents.extend(self.touched_at.keys());
-        for (key, cell) in &mut self.cells {
+        for (key, cell) in self.cells.iter_mut() {
             for (_, watch) in cell.watches.iter_mut().filter(|(_, watch)| watch.written < watch.last) {
                 watch.written = watch.last;
                 self.dirty_cells.insert(key.clone());

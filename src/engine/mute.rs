@@ -130,7 +130,7 @@ impl Engine {
     pub(super) fn acknowledge(&mut self, id: IncidentId, by: &str) {
         let ack = Ack { by: by.into(), at: self.now };
         let Some(incident) = self.incidents.get_mut(&id).filter(|i| i.is_firing()) else { return };
-        incident.ack = Some(ack);
+        incident.ack = Some(Box::new(ack));
         self.dirty_incidents.insert(id);
         if let Some(group) = incident.group {
             self.revise(group);
@@ -228,7 +228,7 @@ impl Engine {
         let held =
             |incident: &&Incident| incident.is_firing() && incident.muted_until.is_some() && cover.covers(incident);
         let mut firing: BTreeMap<ChannelName, u64> = BTreeMap::new();
-        for channel in self.incidents.values().filter(held).flat_map(|incident| &incident.notify) {
+        for channel in self.incidents.values().filter(held).flat_map(|incident| &*incident.notify) {
             *firing.entry(channel.clone()).or_default() += 1;
         }
         let known = |channel: &&ChannelName| self.rules.channels.contains_key(*channel);

@@ -31,7 +31,7 @@ impl Engine {
         let (notify, key) = (audience::channels(&rules, rule, incident), incident.group_key().clone());
         let group = self.join(id, &key);
         if let Some(incident) = self.incidents.get_mut(&id) {
-            incident.notify = notify;
+            incident.notify = self.audiences.share(&notify);
             incident.group = Some(group);
         }
         self.dirty_incidents.insert(id);
@@ -46,7 +46,7 @@ impl Engine {
         }
         let mut owed = self.owed(group);
         let wide = self.incidents.get(&id).filter(|i| i.key.stream().is_none() && how != Transition::Escalated);
-        for channel in wide.map(|incident| incident.notify.as_slice()).unwrap_or_default() {
+        for channel in wide.map(|incident| &*incident.notify).unwrap_or_default() {
             // What is wider than a stream stands for many: no other trouble of its domain tells it in passing.
             if !owed.contains(channel) {
                 owed.push(channel.clone());
@@ -109,7 +109,7 @@ impl Engine {
                 (None, Some(rule)) => rule.repeat_interval,
                 (Some(_), _) | (None, None) => Duration::MAX,
             };
-            for channel in &incident.notify {
+            for channel in &*incident.notify {
                 match concerns.iter_mut().find(|known| known.channel == *channel) {
                     Some(known) => {
                         known.severity = incident.severity.max(known.severity);
@@ -150,7 +150,7 @@ impl Engine {
         let Some(at) = self.next_repeat(id) else { return };
         let Some(members) = self.groups.get(&id) else { return };
         let key = members.group.key.clone();
-        self.set_group_timer(at, Due::Repeat(id), &key);
+        self.set_group_timer(at.max(self.now), Due::Repeat(id), &key);
     }
 
     /// When the first channel is to be reminded, if it goes on until then.

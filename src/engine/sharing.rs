@@ -9,15 +9,17 @@ use super::{Engine, NO_RULE};
 impl Engine {
     /// The same key, as it is known.
     pub(super) fn shared_key(&self, key: &Key) -> Key {
-        self.cells.get_key_value(key).map_or(key, |(known, _)| known).clone()
+        self.cells.key(key).unwrap_or(key).clone()
     }
 
     /// Has an incident of the rule at this place share its texts.
-    pub(super) fn share_incident(&self, incident: &mut Incident, place: u32) {
+    pub(super) fn share_incident(&mut self, incident: &mut Incident, place: u32) {
         incident.key = self.shared_key(&incident.key);
         incident.group_key = incident.group_key.take().map(|key| Box::new(self.shared_key(&key)));
-        self.share_channels(incident.notify.iter_mut());
-        incident.notify.shrink_to_fit();
+        let known = |name: &ChannelName| self.rules.channels.get_key_value(name).map(|(known, _)| known.clone());
+        // Nobody is behind a channel that was taken out of the rules.
+        let notify: Vec<ChannelName> = incident.notify.iter().filter_map(known).collect();
+        incident.notify = self.audiences.share(&notify);
         incident.troubles.shrink_to_fit();
         if place != NO_RULE
             && let Some(rule) = self.rules.rules.get(place as usize)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use thin_vec::{ThinVec, thin_vec};
 
 use crate::model::{
     Cursor, EngineChanges, EngineState, Group, GroupId, Incident, IncidentId, Key, Keyed, Mute, Notification, State,
@@ -155,14 +156,12 @@ impl Engine {
                 (Some(closed_at), _) => self.set_group_timer(closed_at + self.memory(), Due::Forget(id), &key),
                 (None, held) => {
                     self.cell(&key).group = Some(id);
-                    // Fires at once and is set anew for when it is really due.
-                    self.set_group_timer(cursor.at, Due::Repeat(id), &key);
                     if let Some(at) = held {
                         self.set_group_timer(at, Due::Held(id), &key);
                     }
                 }
             }
-            self.groups.insert(id, Members { group, incidents: Vec::new() });
+            self.groups.insert(id, Members { group, incidents: ThinVec::with_capacity(1) });
         }
         for incident in state.incidents {
             self.load_incident(incident);
@@ -172,12 +171,12 @@ impl Engine {
 
     fn load_cell(&mut self, key: &Key, record: CellRecord) {
         let place = |name: &str| self.places.get(name).copied();
-        let mut full_at = vec![(NO_RULE, record.full_at)];
+        let mut full_at = thin_vec![(NO_RULE, record.full_at)];
         full_at.extend(record.rules_full_at.iter().filter_map(|(name, at)| Some((place(name)?, *at))));
         full_at.retain(|(_, at)| *at > self.now);
         full_at.shrink_to_fit();
         let silence = |place: u32| self.rules.rules.get(place as usize).and_then(|rule| rule.silence);
-        let watches: Vec<(u32, Watch)> = record
+        let watches: ThinVec<(u32, Watch)> = record
             .watches
             .iter()
             .filter_map(|(name, watch)| Some((place(name)?, Watch { written: watch.last, ..*watch })))
@@ -192,7 +191,7 @@ impl Engine {
             let at = watch.last + silence(*place).unwrap_or_default();
             self.timers.set(Timer { at, rule: *place, key: key.clone(), due: Due::Silence });
         }
-        let mut downs: Vec<(u32, Timestamp)> =
+        let mut downs: ThinVec<(u32, Timestamp)> =
             record.downs.iter().filter_map(|(name, at)| Some((place(name)?, *at))).collect();
         downs.retain(|(place, _)| self.rules.rules.get(*place as usize).is_some_and(super::down::counts_ends));
         self.watching += watches.len();
@@ -205,7 +204,6 @@ impl Engine {
     }
 
     fn load_incident(&mut self, mut incident: Incident) {
-        incident.notify.retain(|channel| self.rules.channels.contains_key(channel));
         let id = incident.id;
         let place = self.places.get(&incident.rule).copied().unwrap_or(NO_RULE);
         self.share_incident(&mut incident, place);
@@ -222,12 +220,15 @@ impl Engine {
         if let (State::Pending | State::Firing, Some(at)) = (incident.state, incident.deadline) {
             self.timers.set(Timer { at, rule: place, key: incident.key.clone(), due: Due::Deadline(id) });
         }
-        if let Some(members) = incident.group.and_then(|group| self.groups.get_mut(&group)) {
+        let group = incident.group;
+        self.cell(&incident.key).add(place, id);
+        self.incidents.insert(id, incident);
+        let Some(group) = group else { return };
+        if let Some(members) = self.groups.get_mut(&group) {
             let place = members.incidents.partition_point(|other| *other < id);
             members.incidents.insert(place, id);
         }
-        self.cell(&incident.key).add(place, id);
-        self.incidents.insert(id, incident);
+        self.arm_repeat(group);
     }
 
     /// What is kept of a key, or `None` if there is nothing.

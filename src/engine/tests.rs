@@ -412,7 +412,7 @@ fn a_trouble_that_comes_back_while_another_message_is_open_does_not_empty_its_ow
     let mut bench = Bench::rules(vec![rule("gop", &[16]), rule("fps", &[15])]);
     bench.get(0.0, error("s", 0.0, &[(16, 1)])).until(95.0);
     bench.get(100.0, error("s", 100.0, &[(15, 1)])).get(110.0, error("s", 110.0, &[(16, 1)])).said();
-    let groups: Vec<Vec<IncidentId>> = bench.engine.groups.values().map(|m| m.incidents.clone()).collect();
+    let groups: Vec<Vec<IncidentId>> = bench.engine.groups.values().map(|m| m.incidents.to_vec()).collect();
     assert!(groups.contains(&vec![IncidentId(1)]), "the closed message keeps what it tells: {groups:?}");
     assert!(groups.contains(&vec![IncidentId(2), IncidentId(3)]), "{groups:?}");
 }

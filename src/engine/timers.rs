@@ -1,6 +1,7 @@
 //! What falls due when, in one fixed order: by due time, then rule, then key. Pure.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use crate::model::{GroupId, IncidentId, Key, MuteId, TallyId, Timestamp};
 
@@ -48,22 +49,20 @@ pub(super) const MUTES: u32 = NO_RULE - 1;
 /// for later if not. So a report that only prolongs an incident touches no timer.
 ///
 /// There are two for each incident, and keys are large: what has a number is kept without its key, which its owner
-/// knows. Only of those that fire at one time for one rule do the keys say who is first.
+/// knows, and those two kinds by nothing but their numbers. Only of those that fire at one time for one rule do the keys
+/// say who is first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
-    set: BTreeSet<Brief>,
-    silences: BTreeSet<(Timestamp, u32, Key)>,
+    deadlines: Set<IncidentId>,
+    repeats: Set<GroupId>,
+    silences: Set<Key>,
+    others: Set<Due>,
     /// Those of one time and rule that are firing, the first last.
     firing: Vec<Timer>,
 }
 
-/// A timer without its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Brief {
-    at: Timestamp,
-    rule: u32,
-    due: Due,
-}
+/// By time and rule.
+type Set<T> = BTreeSet<(Timestamp, u32, T)>;
 
 impl Timers {
     /// Sets a timer.
@@ -86,8 +85,10 @@ impl Timers {
     fn put(&mut self, timer: Timer) {
         let Timer { at, rule, key, due } = timer;
         match due {
+            Due::Deadline(id) => _ = self.deadlines.insert((at, rule, id)),
+            Due::Repeat(id) => _ = self.repeats.insert((at, rule, id)),
             Due::Silence => _ = self.silences.insert((at, rule, key)),
-            due => _ = self.set.insert(Brief { at, rule, due }),
+            due => _ = self.others.insert((at, rule, due)),
         }
     }
 
@@ -96,15 +97,12 @@ impl Timers {
     pub(super) fn pop(&mut self, now: Timestamp, key: impl Fn(Due) -> Option<Key>) -> Option<Timer> {
         while self.firing.is_empty() {
             let (at, rule) = self.first().filter(|(at, _)| *at <= now)?;
-            while let Some(brief) = self.set.first().copied().filter(|first| (first.at, first.rule) == (at, rule)) {
-                self.set.pop_first();
-                let due = brief.due;
-                self.firing.extend(key(due).map(|key| Timer { at, rule, key, due }));
-            }
-            while self.silences.first().is_some_and(|first| (first.0, first.1) == (at, rule)) {
-                let Some((at, rule, key)) = self.silences.pop_first() else { break };
-                self.firing.push(Timer { at, rule, key, due: Due::Silence });
-            }
+            let timer = |due| key(due).map(|key| Timer { at, rule, key, due });
+            self.firing.extend(take(&mut self.deadlines, (at, rule)).map(Due::Deadline).filter_map(timer));
+            self.firing.extend(take(&mut self.repeats, (at, rule)).map(Due::Repeat).filter_map(timer));
+            self.firing.extend(take(&mut self.others, (at, rule)).filter_map(timer));
+            let silence = |key| Timer { at, rule, key, due: Due::Silence };
+            self.firing.extend(take(&mut self.silences, (at, rule)).map(silence));
             self.firing.sort_unstable_by(|one, other| other.cmp(one));
         }
         let timer = self.firing.pop();
@@ -123,9 +121,20 @@ impl Timers {
 
     /// Time and rule of the first that does not fire yet.
     fn first(&self) -> Option<(Timestamp, u32)> {
-        let brief = self.set.first().map(|first| (first.at, first.rule));
-        brief.into_iter().chain(self.silences.first().map(|first| (first.0, first.1))).min()
+        let deadline = self.deadlines.first().map(|first| (first.0, first.1));
+        let repeat = self.repeats.first().map(|first| (first.0, first.1));
+        let silence = self.silences.first().map(|first| (first.0, first.1));
+        let other = self.others.first().map(|first| (first.0, first.1));
+        [deadline, repeat, silence, other].into_iter().flatten().min()
     }
+}
+
+/// Takes out those of this time and rule, in order.
+fn take<T: Ord>(set: &mut Set<T>, place: (Timestamp, u32)) -> impl Iterator<Item = T> {
+    iter::from_fn(move || {
+        let is_there = set.first().is_some_and(|first| (first.0, first.1) == place);
+        is_there.then(|| set.pop_first()).flatten().map(|(_, _, what)| what)
+    })
 }
 
 #[cfg(test)]

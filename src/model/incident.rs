@@ -108,6 +108,47 @@ pub struct Distinct {
     pub number: u64,
 }
 
+/// How a push ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PushEnd {
+    /// Why, by the cloud's number.
+    #[serde(default)]
+    pub errcode: Option<i64>,
+    /// The cloud's words for it: hostile text.
+    #[serde(default)]
+    pub errmsg: Option<Box<str>>,
+    /// How long the push had lasted, ms.
+    #[serde(default)]
+    pub push_duration: Option<u64>,
+}
+
+impl PushEnd {
+    /// Nothing is known.
+    pub const UNKNOWN: PushEnd = PushEnd { errcode: None, errmsg: None, push_duration: None };
+
+    /// For an incident: nothing, if nothing is known.
+    #[must_use]
+    pub fn boxed(self) -> Option<Box<PushEnd>> {
+        (self != PushEnd::UNKNOWN).then(|| Box::new(self))
+    }
+}
+
+/// The fields of a [`PushEnd`] stand among those of its incident, empty or not.
+mod end {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::PushEnd;
+
+    #[expect(clippy::ref_option, clippy::borrowed_box, reason = "the shape that serde asks for")]
+    pub(super) fn serialize<S: Serializer>(end: &Option<Box<PushEnd>>, serializer: S) -> Result<S::Ok, S::Error> {
+        end.as_deref().unwrap_or(&PushEnd::UNKNOWN).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<PushEnd>>, D::Error> {
+        PushEnd::deserialize(deserializer).map(PushEnd::boxed)
+    }
+}
+
 /// One rule's finding about one stream, from its first report until it is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
@@ -161,19 +202,13 @@ pub struct Incident {
     pub count: u64,
     /// Different streams, pushes or addresses, where the threshold is about them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub distinct: Option<Distinct>,
+    pub distinct: Option<Box<Distinct>>,
     /// The abnormal types seen, ascending; empty for other kinds.
     #[serde(default)]
     pub troubles: Vec<Trouble>,
-    /// Why the push ended.
-    #[serde(default)]
-    pub errcode: Option<i64>,
-    /// The cloud's words for it: hostile text.
-    #[serde(default)]
-    pub errmsg: Option<Box<str>>,
-    /// How long the push had lasted, ms.
-    #[serde(default)]
-    pub push_duration: Option<u64>,
+    /// How the push ended: of ends only, and so behind a pointer. See [`Incident::end`].
+    #[serde(flatten, with = "end")]
+    pub end: Option<Box<PushEnd>>,
     /// Session of the newest report.
     #[serde(default)]
     pub session: Option<Box<str>>,
@@ -191,10 +226,10 @@ pub struct Incident {
     pub back: u64,
     /// Channels that hear of it.
     #[serde(default)]
-    pub notify: Vec<ChannelName>,
+    pub notify: Arc<[ChannelName]>,
     /// A person said "I have it"; cleared when it grows worse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ack: Option<Ack>,
+    pub ack: Option<Box<Ack>>,
     /// Posts about it are muted until then, by the wall clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted_until: Option<Timestamp>,
@@ -226,18 +261,24 @@ impl Incident {
             "domain" => self.key.domain(),
             "path" => self.key.path(),
             "session" => match &self.key {
-                Key::Session { session, .. } => Some(session),
+                Key::Session(push) => Some(&push.session),
                 Key::Stream(_) => self.session.as_deref(),
                 _ => None,
             },
             "user_ip" => match &self.key {
                 Key::UserIp { user_ip } => Some(user_ip),
-                Key::Stream(_) | Key::Session { .. } => self.user_ip.as_deref(),
+                Key::Stream(_) | Key::Session(_) => self.user_ip.as_deref(),
                 _ => None,
             },
             "appid" => self.appid.as_deref(),
             own => self.labels.get(own).map(|value| &**value),
         }
+    }
+
+    /// How the push ended, as far as is known.
+    #[must_use]
+    pub fn end(&self) -> &PushEnd {
+        self.end.as_deref().unwrap_or(&PushEnd::UNKNOWN)
     }
 
     /// Whether it fires now.
@@ -253,8 +294,8 @@ impl Incident {
             group_key: None,
             labels: Labels::default(),
             annotations: Labels::default(),
-            errmsg: None,
-            notify: Vec::new(),
+            end: self.end.clone().map(|end| Box::new(PushEnd { errmsg: None, ..*end })),
+            notify: Arc::default(),
             ack: None,
             muted_until: None,
             ..self.clone()

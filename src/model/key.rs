@@ -47,26 +47,17 @@ impl Scope {
 
 /// One value of a [`Scope`]. All of it is hostile text. Cheap to clone.
 ///
-/// Stored as JSON: a stream is a list of its three parts, the others are objects.
+/// Stored as JSON: a stream is a list of its three parts, the others are objects. Small, as there are many: what takes
+/// more than a stream's name is behind a pointer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Key {
     /// A stream.
     Stream(StreamName),
     /// One push of a stream.
-    Session {
-        /// The stream.
-        stream: StreamName,
-        /// The cloud's `sequence`.
-        session: Arc<str>,
-    },
+    Session(Arc<Push>),
     /// A path of a domain.
-    App {
-        /// The push domain.
-        domain: Arc<str>,
-        /// The push path (AppName).
-        path: Arc<str>,
-    },
+    App(Arc<App>),
     /// A push domain.
     Domain {
         /// The push domain.
@@ -86,15 +77,45 @@ pub enum Key {
     All {},
 }
 
+/// One push of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Push {
+    /// The stream.
+    pub stream: StreamName,
+    /// The cloud's `sequence`.
+    pub session: Box<str>,
+}
+
+/// A path of a domain.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct App {
+    /// The push domain.
+    pub domain: Box<str>,
+    /// The push path (AppName).
+    pub path: Box<str>,
+}
+
 impl Key {
+    /// The key of one push of a stream.
+    #[must_use]
+    pub fn session(stream: StreamName, session: &str) -> Key {
+        Key::Session(Arc::new(Push { stream, session: session.into() }))
+    }
+
+    /// The key of a path of a domain.
+    #[must_use]
+    pub fn app(domain: &str, path: &str) -> Key {
+        Key::App(Arc::new(App { domain: domain.into(), path: path.into() }))
+    }
+
     /// The key of an event in a scope; `None` where the callback does not carry what it takes.
     #[must_use]
     pub fn of(event: &Event, scope: Scope) -> Option<Key> {
         let stream = &event.stream;
         Some(match scope {
             Scope::Stream => Key::Stream(stream.clone()),
-            Scope::Session => Key::Session { stream: stream.clone(), session: event.session.as_deref()?.into() },
-            Scope::App => Key::App { domain: stream.domain().into(), path: stream.path().into() },
+            Scope::Session => Key::session(stream.clone(), event.session.as_deref()?),
+            Scope::App => Key::app(stream.domain(), stream.path()),
             Scope::Domain => Key::Domain { domain: stream.domain().into() },
             Scope::UserIp => Key::UserIp { user_ip: event.user_ip.as_deref()?.into() },
             Scope::All => Key::All {},
@@ -106,8 +127,8 @@ impl Key {
     pub fn scope(&self) -> Option<Scope> {
         match self {
             Key::Stream(_) => Some(Scope::Stream),
-            Key::Session { .. } => Some(Scope::Session),
-            Key::App { .. } => Some(Scope::App),
+            Key::Session(_) => Some(Scope::Session),
+            Key::App(_) => Some(Scope::App),
             Key::Domain { .. } => Some(Scope::Domain),
             Key::UserIp { .. } => Some(Scope::UserIp),
             Key::Labels { .. } => None,
@@ -119,8 +140,9 @@ impl Key {
     #[must_use]
     pub fn stream(&self) -> Option<&StreamName> {
         match self {
-            Key::Stream(stream) | Key::Session { stream, .. } => Some(stream),
-            Key::App { .. } | Key::Domain { .. } | Key::UserIp { .. } | Key::Labels { .. } | Key::All {} => None,
+            Key::Stream(stream) => Some(stream),
+            Key::Session(push) => Some(&push.stream),
+            Key::App(_) | Key::Domain { .. } | Key::UserIp { .. } | Key::Labels { .. } | Key::All {} => None,
         }
     }
 
@@ -137,8 +159,10 @@ impl Key {
     #[must_use]
     pub fn domain(&self) -> Option<&str> {
         match self {
-            Key::Stream(stream) | Key::Session { stream, .. } => Some(stream.domain()),
-            Key::App { domain, .. } | Key::Domain { domain } => Some(domain),
+            Key::Stream(stream) => Some(stream.domain()),
+            Key::Session(push) => Some(push.stream.domain()),
+            Key::App(app) => Some(&app.domain),
+            Key::Domain { domain } => Some(domain),
             Key::UserIp { .. } | Key::Labels { .. } | Key::All {} => None,
         }
     }
@@ -147,8 +171,9 @@ impl Key {
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         match self {
-            Key::Stream(stream) | Key::Session { stream, .. } => Some(stream.path()),
-            Key::App { path, .. } => Some(path),
+            Key::Stream(stream) => Some(stream.path()),
+            Key::Session(push) => Some(push.stream.path()),
+            Key::App(app) => Some(&app.path),
             Key::Domain { .. } | Key::UserIp { .. } | Key::Labels { .. } | Key::All {} => None,
         }
     }
@@ -159,8 +184,8 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Key::Stream(stream) => stream.fmt(f),
-            Key::Session { stream, session } => write!(f, "{stream}#{session}"),
-            Key::App { domain, path } => write!(f, "{domain}/{path}"),
+            Key::Session(push) => write!(f, "{}#{}", push.stream, push.session),
+            Key::App(app) => write!(f, "{}/{}", app.domain, app.path),
             Key::Domain { domain } => f.write_str(domain),
             Key::UserIp { user_ip } => f.write_str(user_ip),
             Key::Labels { labels } => {
@@ -187,11 +212,11 @@ mod tests {
         let cases = [
             (Key::Stream(stream.clone()), r#"["push.example.com","live","cam1"]"#, "push.example.com/live/cam1"),
             (
-                Key::Session { stream, session: "7".into() },
+                Key::session(stream, "7"),
                 r#"{"stream":["push.example.com","live","cam1"],"session":"7"}"#,
                 "push.example.com/live/cam1#7",
             ),
-            (Key::App { domain: "d".into(), path: "p".into() }, r#"{"domain":"d","path":"p"}"#, "d/p"),
+            (Key::app("d", "p"), r#"{"domain":"d","path":"p"}"#, "d/p"),
             (Key::Domain { domain: "d".into() }, r#"{"domain":"d"}"#, "d"),
             (Key::UserIp { user_ip: "203.0.113.7".into() }, r#"{"user_ip":"203.0.113.7"}"#, "203.0.113.7"),
             (Key::Labels { labels }, r#"{"labels":[["team","a"],["domain","d"]]}"#, r#"{team="a",domain="d"}"#),

@@ -7,7 +7,7 @@ mod stream;
 pub use stream::StreamName;
 
 pub mod key;
-pub use key::{Key, Scope};
+pub use key::{App, Key, Push, Scope};
 
 mod severity;
 pub use severity::Severity;
@@ -20,7 +20,7 @@ pub use journal::{Cursor, Entry, Input, NewEntry, Seq};
 
 pub mod incident;
 pub use incident::{
-    Cause, Distinct, Group, GroupId, Holder, Incident, IncidentId, Labels, Noun, Shown, State, Told, Trouble,
+    Cause, Distinct, Group, GroupId, Holder, Incident, IncidentId, Labels, Noun, PushEnd, Shown, State, Told, Trouble,
 };
 
 pub mod mute;

@@ -90,7 +90,7 @@ mod tests {
         let mut channel = sample::channel(ChannelKind::Telegram, Language::En);
         let catalogue = Catalogue::default();
         for incident in &mut sample.incidents {
-            incident.notify = vec![channel.name.clone()];
+            incident.notify = [channel.name.clone()].into();
         }
         let labels = |sample: &sample::Sample, channel: &crate::model::Channel| -> Vec<&str> {
             let view = View {
@@ -106,7 +106,7 @@ mod tests {
         channel.allow = Allow::These(BTreeSet::from(["7".into()]));
         assert_eq!(labels(&sample, &channel), ["Mute 1h", "Ack", "Details"]);
         for incident in &mut sample.incidents {
-            incident.ack = Some(Ack { by: "ann".into(), at: Timestamp(0) });
+            incident.ack = Some(Box::new(Ack { by: "ann".into(), at: Timestamp(0) }));
         }
         assert_eq!(labels(&sample, &channel), ["Mute 1h", "Details"]);
         let robot = sample::channel(ChannelKind::Wecom, Language::En);

@@ -222,7 +222,7 @@ mod tests {
             .clone()
             .into_iter()
             .map(|mut incident| {
-                incident.notify = vec![channel.name.clone()];
+                incident.notify = [channel.name.clone()].into();
                 incident
             })
             .collect();
@@ -271,7 +271,7 @@ mod tests {
     fn a_card_shows_what_people_did_and_offers_what_is_left() {
         let mut sample = sample::ordinary().into_iter().find(|sample| sample.incidents[0].is_firing()).unwrap();
         let channel = app(Language::En);
-        sample.incidents[0].ack = Some(Ack { by: "<ann>".into(), at: sample::NOW });
+        sample.incidents[0].ack = Some(Box::new(Ack { by: "<ann>".into(), at: sample::NOW }));
         sample.incidents[0].muted_until = Some(Timestamp(sample::NOW.0 + 3_600_000));
         let card = of(&sample, &channel);
         assert!(card.text.starts_with("＜ann＞ has it since 12:05\n🔇 muted until 13:05"), "{}", card.text);

@@ -28,7 +28,7 @@ impl Fault {
             (Some(_), on) if incident.state == State::Resolved => Some(Fault::Silenced(on)),
             (Some(silence), on) => Some(Fault::Silence(on, silence)),
             (None, EventKind::PushError) if !incident.troubles.is_empty() => None,
-            (None, EventKind::PushEnd) => Some(Fault::Stop(incident.errcode)),
+            (None, EventKind::PushEnd) => Some(Fault::Stop(incident.end().errcode)),
             (None, on) => Some(Fault::Kind(on)),
         };
         let troubles = if one.is_none() { incident.troubles.as_slice() } else { &[] };

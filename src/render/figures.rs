@@ -70,8 +70,8 @@ impl Figures {
             flaps: incident.flaps,
             measured: worst.map(|(value, _)| value),
             unit: worst.and_then(|(_, unit)| unit).map_or("", unit),
-            errcode: incident.errcode.filter(|_| ended(incident.on)),
-            pushed: incident.push_duration.filter(|_| ended(incident.on)),
+            errcode: incident.end().errcode.filter(|_| ended(incident.on)),
+            pushed: incident.end().push_duration.filter(|_| ended(incident.on)),
         }
     }
 }

@@ -348,7 +348,7 @@ mod tests {
 
     use super::super::sample;
     use super::*;
-    use crate::model::{IncidentId, StreamName};
+    use crate::model::{IncidentId, PushEnd, StreamName};
 
     /// Incidents of few streams, so that many share one.
     fn any_incident() -> impl Strategy<Value = Incident> {
@@ -410,7 +410,7 @@ mod tests {
                 id: IncidentId(id),
                 rule: name.as_str().into(),
                 key: Key::Stream(StreamName::new(&name, "p", "s")),
-                errcode: Some(id as i64),
+                end: PushEnd { errcode: Some(id as i64), ..PushEnd::UNKNOWN }.boxed(),
                 on: EventKind::PushEnd,
                 ..sample::storm(1).remove(0)
             });

@@ -143,7 +143,7 @@ impl Phrases<'_> {
             Some(worst) => format!("{}{}{worst}", self.name(incident), self.pick(", ", "，")),
             None => self.name(incident),
         };
-        match incident.distinct {
+        match incident.distinct.as_deref().copied() {
             Some(distinct) => self.together(incident.on, distinct, &what),
             None => what,
         }
@@ -170,7 +170,7 @@ impl Phrases<'_> {
 
     /// With what was before, and how often it came back.
     fn with_past(&self, incident: &Incident, mut out: String) -> String {
-        if let Some(pushed) = incident.push_duration.filter(|_| incident.on == EventKind::PushEnd) {
+        if let Some(pushed) = incident.end().push_duration.filter(|_| incident.on == EventKind::PushEnd) {
             let length = words::duration(Duration::from_millis(pushed), self.language);
             out.push_str(&match self.language {
                 Language::En => format!(", after {length} of pushing"),
@@ -287,7 +287,7 @@ impl Phrases<'_> {
     /// The cloud's own words, where there are any: hostile text.
     pub(super) fn said<'i>(&self, incident: &'i Incident) -> Option<&'i str> {
         let own = || incident.troubles.iter().find_map(|trouble| trouble.text.as_deref());
-        incident.errmsg.as_deref().or_else(own).filter(|said| !said.trim().is_empty())
+        incident.end().errmsg.as_deref().or_else(own).filter(|said| !said.trim().is_empty())
     }
 }
 

@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use super::{Gathered, Notice};
 use crate::model::{
     AbnormalType, Allow, Cause, Channel, ChannelKind, ChannelName, EventKind, Group, GroupId, Incident, IncidentId,
-    Key, Language, Receivers, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble, WecomApp,
-    WecomCallback, WecomDoor,
+    Key, Language, PushEnd, Receivers, Seq, Severity, SlackDoor, State, StreamName, Target, Timestamp, Trouble,
+    WecomApp, WecomCallback, WecomDoor,
 };
 
 mod muting;
@@ -145,7 +145,7 @@ pub fn hostile() -> Vec<Sample> {
             rule: text.into(),
             key: Key::Stream(name.clone()),
             user_ip: Some(text.into()),
-            errmsg: Some(text.into()),
+            end: PushEnd { errmsg: Some(text.into()), ..incident.end().clone() }.boxed(),
             session: Some(text.into()),
             appid: Some(text.into()),
             ..incident
@@ -154,7 +154,10 @@ pub fn hostile() -> Vec<Sample> {
         let odd = |kind| Trouble { text: Some(text.into()), ..trouble(kind, u64::MAX, Some(f64::MAX)) };
         let mut incidents = vec![
             dress(push_error(u64::MAX, "", (0..40).map(odd).collect())),
-            dress(Incident { push_duration: Some(u64::MAX), ..push_end(2) }),
+            dress(Incident {
+                end: PushEnd { push_duration: Some(u64::MAX), ..push_end(2).end().clone() }.boxed(),
+                ..push_end(2)
+            }),
         ];
         incidents.extend((3..20).map(|id| dress(push_error(id, "", vec![odd(id as u32)]))));
         let mut one = sample("hostile", incidents);
@@ -245,7 +248,7 @@ pub fn digests() -> Vec<(&'static str, Gathered)> {
     let mut several = storm(300);
     several.extend(storm(312).split_off(300).into_iter().map(|one| Incident {
         on: EventKind::PushEnd,
-        errcode: Some(13),
+        end: PushEnd { errcode: Some(13), ..PushEnd::UNKNOWN }.boxed(),
         troubles: Vec::new(),
         ..one
     }));
@@ -334,15 +337,13 @@ fn push_error(id: u64, rule: &str, troubles: Vec<Trouble>) -> Incident {
         reports: 5,
         count: troubles.iter().fold(0, |sum: u64, trouble| sum.saturating_add(trouble.count)),
         troubles,
-        errcode: None,
-        errmsg: None,
-        push_duration: None,
+        end: None,
         session: Some("2210464508206756938".into()),
         user_ip: Some("203.0.113.7".into()),
         appid: None,
         flaps: 0,
         back: 0,
-        notify: vec![ChannelName::new("ops")],
+        notify: [ChannelName::new("ops")].into(),
         ack: None,
         muted_until: None,
         inhibited_by: None,
@@ -355,9 +356,8 @@ fn push_error(id: u64, rule: &str, troubles: Vec<Trouble>) -> Incident {
 fn push_end(id: u64) -> Incident {
     Incident {
         on: EventKind::PushEnd,
-        errcode: Some(13),
-        errmsg: Some("network error".into()),
-        push_duration: Some(7_500_000),
+        end: PushEnd { errcode: Some(13), errmsg: Some("network error".into()), push_duration: Some(7_500_000) }
+            .boxed(),
         reports: 1,
         count: 1,
         ..push_error(id, "stream_down", Vec::new())

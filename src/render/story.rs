@@ -238,7 +238,7 @@ impl Line {
 /// What a message is about: its group's key, or, where that is wider, what all of its incidents share.
 fn subject<'k>(group: &'k Key, told: &[&'k Incident]) -> &'k Key {
     match (group, told) {
-        (Key::Stream(_) | Key::Session { .. }, _) | (_, []) => group,
+        (Key::Stream(_) | Key::Session(_), _) | (_, []) => group,
         (_, [first, rest @ ..]) if rest.iter().all(|incident| incident.key == first.key) => &first.key,
         _ => group,
     }
@@ -296,7 +296,7 @@ impl Advice {
             return Advice::on_silence(phrases);
         }
         if lead.on == EventKind::PushEnd {
-            let stop = phrases.catalogue.stop(lead.errcode, phrases.language);
+            let stop = phrases.catalogue.stop(lead.end().errcode, phrases.language);
             return Advice { viewers: stop.viewers, cause: stop.cause, fix: stop.fix };
         }
         let mut kinds: Vec<AbnormalType> = Vec::new();
@@ -353,10 +353,10 @@ impl Advice {
 
 /// How far a trouble of many is spread; `None` where it is one stream's own.
 fn spread(lead: &Incident) -> Option<Spread> {
-    let many = lead.distinct.is_some_and(|distinct| distinct.number > 1);
+    let many = lead.distinct.as_ref().is_some_and(|distinct| distinct.number > 1);
     match &lead.key {
         Key::UserIp { .. } if many => Some(Spread::Address),
-        Key::App { .. } | Key::Domain { .. } if many => Some(Spread::Domain),
+        Key::App(_) | Key::Domain { .. } if many => Some(Spread::Domain),
         Key::All {} if many => Some(Spread::Many),
         _ => None,
     }
@@ -407,8 +407,8 @@ fn headline(phrases: &Phrases<'_>, open: &[&Incident], firing: bool) -> String {
         }
     }
     let names = phrases.join(&names);
-    let many = lead.distinct.filter(|_| open.len() == 1);
-    let many = many.map(|distinct| phrases.aside(&phrases.distinct(distinct))).unwrap_or_default();
+    let many = lead.distinct.as_deref().filter(|_| open.len() == 1);
+    let many = many.map(|distinct| phrases.aside(&phrases.distinct(*distinct))).unwrap_or_default();
     format!("{}{}{names}{many}", phrases.ending(lead, to.since(from)), phrases.pick(": ", "："))
 }
 

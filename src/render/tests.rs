@@ -282,7 +282,7 @@ proptest! {
         };
         let first = &mut sample.incidents[0];
         first.key = sample.group.key.clone();
-        first.errmsg = Some(texts[3].clone().into());
+        first.end.get_or_insert_default().errmsg = Some(texts[3].clone().into());
         first.user_ip = Some(texts[4].clone().into());
         first.rule = texts[5].as_str().into();
         // Not an address alone, which would be the operator's own link.
@@ -292,13 +292,13 @@ proptest! {
                 .into(),
         );
         first.labels = first.annotations.clone();
-        first.ack = Some(crate::model::Ack { by: texts[4].clone().into(), at: Timestamp(times[1]) });
+        first.ack = Some(Box::new(crate::model::Ack { by: texts[4].clone().into(), at: Timestamp(times[1]) }));
         first.muted_until = Some(Timestamp(times[2]));
         first.since = Timestamp(times[0]);
         first.last_at = Timestamp(times[1]);
         first.last_received = Timestamp(times[2]);
         first.resolved_at = first.resolved_at.map(|_| Timestamp(times[3]));
-        first.push_duration = Some(times[0].unsigned_abs());
+        first.end.get_or_insert_default().push_duration = Some(times[0].unsigned_abs());
         first.troubles.extend(values.iter().map(|(kind, count, worst)| Trouble {
             kind: AbnormalType(*kind), count: *count, last: None, worst: Some(*worst), text: Some(texts[3].clone().into()),
         }));
@@ -450,7 +450,7 @@ fn words_of_operators_and_names_of_authors_call_nobody() {
     let words = names.map(|name| (name.into(), evil.into())).into();
     let first = &mut sample.incidents[0];
     first.annotations = std::sync::Arc::new(words);
-    first.ack = Some(crate::model::Ack { by: evil.into(), at: sample::NOW });
+    first.ack = Some(Box::new(crate::model::Ack { by: evil.into(), at: sample::NOW }));
     for language in Language::ALL {
         let text = |kind| {
             let channel = sample::channel(kind, language);

@@ -25,8 +25,8 @@ impl Title {
                 return Title { about, named: false, name: about.to_owned() };
             }
             Key::UserIp { user_ip } => (phrases.pick("all pushes from ", "推流 IP "), user_ip.to_string()),
-            Key::Session { stream, session } => ("", format!("{}#{session}", stream.stream())),
-            Key::Stream(_) | Key::App { .. } | Key::Domain { .. } | Key::Labels { .. } => ("", key.name().into_owned()),
+            Key::Session(push) => ("", format!("{}#{}", push.stream.stream(), push.session)),
+            Key::Stream(_) | Key::App(_) | Key::Domain { .. } | Key::Labels { .. } => ("", key.name().into_owned()),
         };
         Title { about, named: true, name: name(&text, most, phrases) }
     }

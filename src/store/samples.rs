@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::model::{
     Abnormal, AbnormalType, Attempt, ChannelName, Cursor, Delivery, DeliveryId, DeliveryOutcome, DeliveryState, Detail,
     EngineChanges, EngineState, Event, EventId, EventKind, Group, GroupId, Incident, IncidentId, Input, Key, Message,
-    NewEntry, News, Notice, Notification, Reason, Seq, Severity, State, StreamName, Timestamp, Told,
+    NewEntry, News, Notice, Notification, PushEnd, Reason, Seq, Severity, State, StreamName, Timestamp, Told,
 };
 use crate::store::{Changes, ChannelChanges, Commit, Parts};
 
@@ -84,15 +84,13 @@ pub(crate) fn incident(number: u64) -> Incident {
         reports: 1,
         count: 3,
         troubles: Vec::new(),
-        errcode: None,
-        errmsg: Some("a \"quoted\" 流".into()),
-        push_duration: None,
+        end: PushEnd { errmsg: Some("a \"quoted\" 流".into()), ..PushEnd::UNKNOWN }.boxed(),
         session: None,
         user_ip: None,
         appid: None,
         flaps: 0,
         back: 0,
-        notify: vec![ops()],
+        notify: [ops()].into(),
         ack: None,
         muted_until: None,
         inhibited_by: None,

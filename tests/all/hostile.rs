@@ -121,18 +121,18 @@ fn case(dice: &mut fastrand::Rng) -> Sample {
     sample.group.key = match dice.u8(0..8) {
         0 => Key::UserIp { user_ip: shared(dice) },
         1 => Key::Domain { domain: shared(dice) },
-        2 => Key::App { domain: shared(dice), path: shared(dice) },
+        2 => Key::app(&text(dice), &text(dice)),
         3 => Key::Labels { labels: [("domain".into(), text(dice).into())].into() },
-        4 => Key::Session { stream: StreamName::new(&text(dice), &text(dice), &text(dice)), session: shared(dice) },
+        4 => Key::session(StreamName::new(&text(dice), &text(dice), &text(dice)), &text(dice)),
         _ => Key::Stream(StreamName::new(&text(dice), &text(dice), &text(dice))),
     };
     for incident in &mut sample.incidents {
         incident.key = sample.group.key.clone();
-        incident.errmsg = Some(text(dice).into());
+        incident.end.get_or_insert_default().errmsg = Some(text(dice).into());
         incident.user_ip = Some(text(dice).into());
         incident.session = Some(text(dice).into());
         incident.appid = Some(text(dice).into());
-        incident.ack = incident.ack.as_ref().map(|ack| Ack { by: text(dice).into(), at: ack.at });
+        incident.ack = incident.ack.as_ref().map(|ack| Box::new(Ack { by: text(dice).into(), at: ack.at }));
         let unknown = AbnormalType(dice.u32(17..40));
         incident.troubles.push(Trouble {
             kind: unknown,

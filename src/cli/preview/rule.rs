@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::model::catalogue::Unit;
 use crate::model::{
-    AbnormalType, Catalogue, Cause, Distinct, EventKind, Incident, Key, Scope, Severity, State, StreamName, Trouble,
+    AbnormalType, Catalogue, Cause, Distinct, EventKind, Incident, Key, PushEnd, Scope, Severity, State, StreamName,
+    Trouble,
 };
 use crate::render::Gathered;
 use crate::render::sample::{self, Sample};
@@ -78,8 +79,8 @@ fn incident(rule: &Rule, catalogue: &Catalogue, number: u64) -> Incident {
         silence: rule.silence.map(|silence| u64::try_from(silence.as_millis()).unwrap_or(u64::MAX)),
         key: match rule.per {
             Scope::Stream => Key::Stream(stream),
-            Scope::Session => Key::Session { stream, session: "2210464508206756938".into() },
-            Scope::App => Key::App { domain: domain().into(), path: "live".into() },
+            Scope::Session => Key::session(stream, "2210464508206756938"),
+            Scope::App => Key::app(&domain(), "live"),
             Scope::Domain => Key::Domain { domain: domain().into() },
             Scope::UserIp => Key::UserIp { user_ip: format!("203.0.113.{}", number % 250).into() },
             Scope::All => Key::All {},
@@ -90,12 +91,13 @@ fn incident(rule: &Rule, catalogue: &Catalogue, number: u64) -> Incident {
         count: troubles.iter().map(|trouble| trouble.count).sum::<u64>().max(lowest),
         troubles,
         distinct: match rule.measure {
-            Measure::Distinct(of) => Some(Distinct { of, number: lowest.max(2) }),
+            Measure::Distinct(of) => Some(Box::new(Distinct { of, number: lowest.max(2) })),
             Measure::Count | Measure::Reports => None,
         },
-        errcode: ends.then_some(13),
-        errmsg: ends.then(|| "network error".into()),
-        push_duration: ends.then_some(7_500_000),
+        end: ends.then(|| {
+            let said = Some("network error".into());
+            Box::new(PushEnd { errcode: Some(13), errmsg: said, push_duration: Some(7_500_000) })
+        }),
         ..base
     }
 }

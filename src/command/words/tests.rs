@@ -40,7 +40,7 @@ fn covers(streams: usize, firing: usize) -> Covers {
 
 #[test]
 fn every_answer_in_both_languages() {
-    let acked = Incident { ack: Some(Ack { by: "ann".into(), at: NOW }), ..incident(12) };
+    let acked = Incident { ack: Some(Box::new(Ack { by: "ann".into(), at: NOW })), ..incident(12) };
     let over = Incident { state: State::Resolved, resolved_at: Some(NOW), ..incident(9) };
     let standing = Standing { matchers: "path=\"test\"".into(), reason: "tests".into(), at_times: true };
     let status = |firing: Vec<Incident>, last| {

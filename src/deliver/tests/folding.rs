@@ -383,7 +383,7 @@ async fn what_a_person_did_is_shown_at_once_however_short_ago_the_message_was_ed
     let waits = world.owe_news(&ops, 1, (Reason::Edit, News::Changed), Severity::Critical);
     world.pass(&ops, Duration::ZERO).await;
     assert_eq!(chat.methods(), ["chat.postMessage"]);
-    world.store.revise(1, |_, incidents| incidents[0].ack = Some(Ack { by: "ann".into(), at: Timestamp(1) }));
+    world.store.revise(1, |_, incidents| incidents[0].ack = Some(Box::new(Ack { by: "ann".into(), at: Timestamp(1) })));
     let shown = world.owe_news(&ops, 1, (Reason::Edit, News::Answered), Severity::Critical);
     world.pass(&ops, Duration::ZERO).await;
     world.done(waits, DeliveryOutcome::Sent).await;

@@ -11,7 +11,7 @@ use super::super::call::WHOLE;
 use super::super::fake::SECRET;
 use super::super::fake_chat::Asked;
 use super::*;
-use crate::model::{Group, Key, StreamName};
+use crate::model::{Group, Key, PushEnd, StreamName};
 
 mod console;
 mod slack;
@@ -439,7 +439,7 @@ fn spite(group: &mut Group, incidents: &mut Vec<crate::model::Incident>, name: &
         id: crate::model::IncidentId(number + 1),
         rule: name.into(),
         key: key.clone(),
-        errmsg: Some(name.into()),
+        end: PushEnd { errmsg: Some(name.into()), ..PushEnd::UNKNOWN }.boxed(),
         count: u64::MAX,
         ..one.clone()
     });

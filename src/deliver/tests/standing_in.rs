@@ -98,7 +98,7 @@ async fn the_members_of_a_digest_that_waits_are_told_by_the_fallback() {
     // One of them has a trouble that concerns the fallback as well, which is over.
     world.store.revise(3, |_, incidents| {
         let (id, notify, state) = (IncidentId(99), vec![room.name.clone()], State::Resolved);
-        incidents.push(Incident { id, notify, state, ..incidents[0].clone() });
+        incidents.push(Incident { id, notify: notify.into(), state, ..incidents[0].clone() });
     });
     let workers = [world.run_as(falls_back(&hook, &room)), world.run(&room)];
     for id in own {

@@ -99,7 +99,7 @@ async fn a_message_is_brought_to_its_end_though_new_rules_took_its_incident_from
     world.store.revise(1, |group, incidents| {
         group.closed_at = Some(Timestamp(9));
         incidents[0].state = State::Resolved;
-        incidents[0].notify.clear();
+        incidents[0].notify = [].into();
     });
     world.done(world.owe(&ops, 1, Reason::Edit), DeliveryOutcome::Sent).await;
     assert_eq!(world.message(&ops, 1).unwrap().revision, 2);
@@ -116,7 +116,9 @@ async fn a_message_is_brought_to_its_end_though_its_incident_moved_to_another_gr
     let fixed = wecom(&robot.url, "k");
     let workers = [world.run(&ops), world.run(&fixed)];
     world.store.group(1, &ops.name);
-    world.store.revise(1, |_, incidents| incidents[0].notify.push(fixed.name.clone()));
+    world
+        .store
+        .revise(1, |_, incidents| incidents[0].notify = [incidents[0].notify[0].clone(), fixed.name.clone()].into());
     world.done(world.owe(&ops, 1, Reason::Post), DeliveryOutcome::Sent).await;
     world.done(world.owe(&fixed, 1, Reason::Post), DeliveryOutcome::Sent).await;
     // The group closes, and before that is told its only incident comes back in another group.
@@ -297,7 +299,7 @@ async fn on_telegram_buttons_stand_below_a_message_through_its_edits_for_as_long
     let worker = world.run(&ops);
     world.done(world.owe(&ops, 1, Reason::Post), DeliveryOutcome::Sent).await;
     world.store.revise(1, |_, incidents| {
-        incidents[0].ack = Some(crate::model::Ack { by: "ann".into(), at: Timestamp(0) });
+        incidents[0].ack = Some(Box::new(crate::model::Ack { by: "ann".into(), at: Timestamp(0) }));
     });
     world.done(world.owe(&ops, 1, Reason::Edit), DeliveryOutcome::Sent).await;
     world.store.revise(1, |_, incidents| incidents[0].state = State::Resolved);

@@ -55,9 +55,11 @@ fn a_name_is_in_memory_once_also_after_loading() {
     let engine = loaded(state, first.cursor());
     let incident = engine.incidents.values().next().unwrap();
     let group = &engine.groups.values().next().unwrap().group;
-    let (cell, _) = engine.cells.iter().next().unwrap();
+    let cell = engine.cells.key(&incident.key).unwrap();
     let text = |key: &Key| key.stream().unwrap().full().as_ptr();
     assert!(text(&incident.key) == text(cell) && text(&group.key) == text(cell));
+    let known = engine.known(cell.stream().unwrap()).unwrap();
+    assert!(known.full().as_ptr() == text(cell), "others can share it");
     let rule = &engine.rules.rules[0];
     assert!(Arc::ptr_eq(&incident.rule, &rule.name) && Arc::ptr_eq(&incident.labels, &rule.labels));
     let (name, _) = engine.rules.channels.get_key_value(&incident.notify[0]).unwrap();

@@ -33,7 +33,7 @@ fn per_domain_distinct_stream_counts_different_streams_of_one_domain() {
     assert_eq!(bench.said(), said(&[(8.0, Opened, "site"), (98.0, Resolved(Cause::Quiet), "site")]));
     let incident = bench.engine.incidents.values().next().unwrap();
     assert_eq!(incident.key.to_string(), "push.example.com");
-    assert_eq!(incident.distinct, Some(Distinct { of: Noun::Stream, number: 3 }));
+    assert_eq!(incident.distinct, Some(Box::new(Distinct { of: Noun::Stream, number: 3 })));
 }
 
 #[test]

@@ -11,12 +11,12 @@ use crate::model::{
 /// One of each.
 pub(super) fn samples() -> Vec<Sample> {
     let late = |id| push_error(id, "site_incident", vec![trouble(6, 212, Some(4100.0)), trouble(7, 90, Some(3009.0))]);
-    let many = |of, number| Some(Distinct { of, number });
+    let many = |of, number| Some(Box::new(Distinct { of, number }));
     let streams = |key| Incident { key, distinct: many(Noun::Stream, 23), ..late(31) };
     let domain = || Key::Domain { domain: "push.example.com".into() };
-    let path = Key::App { domain: "push.example.com".into(), path: "live".into() };
+    let path = Key::app("push.example.com", "live");
     let address = || Key::UserIp { user_ip: "203.0.113.7".into() };
-    let session = Key::Session { stream: stream("cam1"), session: "2210464508206756938".into() };
+    let session = Key::session(stream("cam1"), "2210464508206756938");
     let team: Arc<[_]> = [("team".into(), "sports".into()), ("domain".into(), "push.example.com".into())].into();
     let other = Incident { key: Key::Stream(stream("cam2")), ..push_end(33) };
     let over = |incident: Incident, cause| Incident {
@@ -66,10 +66,10 @@ pub(super) fn samples() -> Vec<Sample> {
 pub(super) fn hostile(text: &str, turn: usize) -> Vec<Sample> {
     let name: Arc<str> = text.into();
     let keys = [
-        Key::App { domain: name.clone(), path: name.clone() },
+        Key::app(&name, &name),
         Key::Domain { domain: name.clone() },
         Key::UserIp { user_ip: name.clone() },
-        Key::Session { stream: StreamName::new(text, text, text), session: name.clone() },
+        Key::session(StreamName::new(text, text, text), &name),
         Key::Labels { labels: [(text.into(), text.into()), ("b".into(), text.into())].into() },
         Key::All {},
     ];
@@ -85,7 +85,7 @@ pub(super) fn hostile(text: &str, turn: usize) -> Vec<Sample> {
         ack: acknowledged(text),
         muted_until: Some(Timestamp(i64::MAX - 1)),
         inhibited_by: Some(IncidentId(u64::MAX)),
-        distinct: Some(Distinct { of: Noun::Session, number: u64::MAX }),
+        distinct: Some(Box::new(Distinct { of: Noun::Session, number: u64::MAX })),
         ..incident
     };
     let key = keys[turn / 4 % keys.len()].clone();
@@ -120,8 +120,8 @@ fn silence(id: u64) -> Incident {
     }
 }
 
-fn acknowledged(by: &str) -> Option<Ack> {
-    Some(Ack { by: by.into(), at: ago(60) })
+fn acknowledged(by: &str) -> Option<Box<Ack>> {
+    Some(Box::new(Ack { by: by.into(), at: ago(60) }))
 }
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
