@@ -351,6 +351,7 @@ async fn load(
             return Ok(Err(error));
         }
     }
+    engine.loaded();
     Ok(Ok(()))
 }
 

@@ -108,7 +108,7 @@ pub fn rules_in_force(state: &EngineState) -> Option<String> {
 
 impl Engine {
     /// Takes back the state that was committed with `cursor`, or a part of it: first what is keyed, then groups, then
-    /// incidents. The rules may be others than then.
+    /// incidents, and then [`Engine::loaded`]. The rules may be others than then.
     ///
     /// # Errors
     /// [`LoadError`] if a record can't be read; nothing should be decided on half a memory.
@@ -167,6 +167,11 @@ impl Engine {
             self.load_incident(incident);
         }
         Ok(())
+    }
+
+    /// All parts are loaded.
+    pub fn loaded(&mut self) {
+        self.timers.pack();
     }
 
     fn load_cell(&mut self, key: &Key, record: CellRecord) {

@@ -113,6 +113,12 @@ impl Timers {
         timer
     }
 
+    /// Packs them: a tree that was filled in order is half empty.
+    pub(super) fn pack(&mut self) {
+        self.deadlines = std::mem::take(&mut self.deadlines).into_iter().collect();
+        self.repeats = std::mem::take(&mut self.repeats).into_iter().collect();
+    }
+
     /// When the next one falls due.
     #[must_use]
     pub(super) fn next(&self) -> Option<Timestamp> {

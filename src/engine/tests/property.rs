@@ -202,6 +202,7 @@ fn journal(steps: &[Step]) -> Vec<Entry> {
 pub(super) fn reopen(disk: &Disk, rules: &Arc<RuleSet>, before: &[Entry]) -> Engine {
     let mut engine = Engine::new(Arc::clone(rules));
     engine.load(disk.state(), disk.cursor).unwrap();
+    engine.loaded();
     let from = disk.cursor.at - Engine::lookback(rules);
     for old in before.iter().filter(|old| old.received_at >= from && old.seq <= disk.cursor.seq) {
         engine.warm(old);
