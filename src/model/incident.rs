@@ -139,7 +139,7 @@ mod end {
 
     use super::PushEnd;
 
-    #[expect(clippy::ref_option, clippy::borrowed_box, reason = "the shape that serde asks for")]
+    #[expect(clippy::ref_option, reason = "the shape that serde asks for")]
     pub(super) fn serialize<S: Serializer>(end: &Option<Box<PushEnd>>, serializer: S) -> Result<S::Ok, S::Error> {
         end.as_deref().unwrap_or(&PushEnd::UNKNOWN).serialize(serializer)
     }
