@@ -111,7 +111,8 @@ enum Shelf {
 /// All rows of a channel that have no outcome.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    entries: HashMap<Topic, Entry, foldhash::fast::RandomState>,
+    /// Each in a place of its own: a table of them has room for twice as many, and while it grows is there twice.
+    entries: HashMap<Topic, Box<Entry>, foldhash::fast::RandomState>,
     ready: BTreeSet<Key>,
     /// Those of the ready that may be folded.
     posts: BTreeSet<Key>,
@@ -123,13 +124,15 @@ pub(crate) struct Queue {
 impl Queue {
     /// Adds a row. It makes its topic due at its own time, even if that backs off: there is news.
     pub(crate) fn insert(&mut self, topic: Topic, row: Row) {
-        let entry = self.entries.entry(topic).or_insert_with(|| Entry {
-            rows: Vec::with_capacity(1),
-            shelf: Shelf::Waiting(Timestamp::MAX),
-            joined: false,
-            plain: false,
-            edited: 0,
-            error: None,
+        let entry = self.entries.entry(topic).or_insert_with(|| {
+            Box::new(Entry {
+                rows: Vec::with_capacity(1),
+                shelf: Shelf::Waiting(Timestamp::MAX),
+                joined: false,
+                plain: false,
+                edited: 0,
+                error: None,
+            })
         });
         if entry.rows.iter().any(|known| known.id == row.id) {
             return;
@@ -220,17 +223,17 @@ impl Queue {
 
     /// All topics and their rows, in no order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Topic, &Entry)> {
-        self.entries.iter().map(|(topic, entry)| (*topic, entry))
+        self.entries.iter().map(|(topic, entry)| (*topic, &**entry))
     }
 
     /// A topic's rows.
     pub(crate) fn get(&self, topic: Topic) -> Option<&Entry> {
-        self.entries.get(&topic)
+        self.entries.get(&topic).map(|entry| &**entry)
     }
 
     /// A topic's rows, to set what is known of it.
     pub(crate) fn get_mut(&mut self, topic: Topic) -> Option<&mut Entry> {
-        self.entries.get_mut(&topic)
+        self.entries.get_mut(&topic).map(|entry| &mut **entry)
     }
 
     /// Changes one row and gives it as it is then.

@@ -23,7 +23,7 @@ pub(super) const PAGE: u64 = 4096;
 const STATEMENTS: usize = 64;
 
 /// Pages that the writer keeps, KiB: it appends, and changes rows that are young.
-const WRITER_CACHE_KIB: i64 = 8 * 1024;
+const WRITER_CACHE_KIB: i64 = 4 * 1024;
 
 /// Pages that a reader keeps, KiB: it reads a little at a time, and there are several.
 const READER_CACHE_KIB: i64 = 512;

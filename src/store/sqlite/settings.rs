@@ -43,8 +43,8 @@ impl Settings {
             dedup_horizon: Duration::from_secs(30 * 60 + 60 + 20 * 60),
             queue: 16_384,
             queue_bytes: 64 << 20,
-            tail: 32_768,
-            tail_bytes: 32 << 20,
+            tail: 16_384,
+            tail_bytes: 16 << 20,
             reserve_bytes: 8 << 20,
             wal_bytes: 16 << 20,
         }
