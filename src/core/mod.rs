@@ -29,7 +29,7 @@ use self::insist::{RETRY, insist};
 use crate::clock::Clock;
 use crate::engine::{self, Engine};
 use crate::metrics::Metrics;
-use crate::model::{Cursor, Entry, Input, RuleOutcome, Seq, State as IncidentState, StreamName, Timestamp};
+use crate::model::{Cursor, Entry, Input, RuleOutcome, Seq, State as IncidentState, Timestamp};
 use crate::rules::RuleSet;
 use crate::store::{self, Changes, Commit, Items, Lease, Opened, Parts, Shard, Store, StoreError};
 
@@ -124,6 +124,8 @@ impl Core {
         }
         let duties = Duties::begin(&rooms).await?;
         journal(&rooms, Input::RulesLoaded { hash: current.hash.as_str().into() }).await?;
+        let roster = Arc::new(Roster::default());
+        roster.recall(&*rooms.store.table(roster::TABLE)).await?;
         Ok(Core {
             engine: Engine::new(Arc::clone(&rules)),
             counters: Counters::new(&rules),
@@ -136,7 +138,7 @@ impl Core {
             loaded: None,
             in_force: watch::Sender::new(Seq(0)),
             judged: watch::Sender::new(Seq(0)),
-            roster: Arc::default(),
+            roster,
         })
     }
 
@@ -174,8 +176,6 @@ impl Core {
         if let Some((state, cursor)) = self.opened.take() {
             load(&mut self.engine, state, cursor).await??;
         }
-        let own = |stream: StreamName| self.engine.known(&stream).cloned().unwrap_or(stream);
-        self.roster.recall(&*self.rooms.store.table(roster::TABLE), own).await?;
         let mut committed = self.engine.cursor();
         let store = Arc::clone(&self.rooms.store);
         loop {
@@ -209,8 +209,9 @@ impl Core {
                 self.commit(&stop).await?;
                 committed = cursor;
             }
-            if batch.at_head {
-                self.caught_up.send_if_modified(|caught_up| !std::mem::replace(caught_up, true));
+            if batch.at_head && !*self.caught_up.borrow() {
+                self.roster.share(|name| self.engine.known(name).cloned());
+                self.caught_up.send_replace(true);
             }
         }
         self.commit(&stop).await
@@ -241,8 +242,7 @@ impl Core {
 
     fn meet(&self, entry: &Entry) {
         if let Input::Callback(event) = &entry.input {
-            let own = || self.engine.known(&event.stream).unwrap_or(&event.stream).clone();
-            self.roster.see(event, entry.received_at, own);
+            self.roster.see(event, entry.received_at);
         }
     }
 
@@ -264,6 +264,7 @@ impl Core {
             filled(Arc::clone(&self.rooms.store), Arc::clone(&rules)).boxed()
         });
         (self.lease, self.engine) = filled.await??;
+        self.roster.share(|name| self.engine.known(name).cloned());
         self.counters = Counters::new(&rules);
         self.rules = rules;
         Ok(())

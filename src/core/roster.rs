@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasher as _;
+use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -108,9 +109,8 @@ impl Default for Roster {
 }
 
 impl Roster {
-    /// Takes note of a callback, received at this time of the journal. `own` is its stream's name to be kept, which may
-    /// be in memory already.
-    pub(super) fn see(&self, event: &Event, at: Timestamp, own: impl FnOnce() -> StreamName) {
+    /// Takes note of a callback, received at this time of the journal.
+    pub(super) fn see(&self, event: &Event, at: Timestamp) {
         let Some(shard) = self.shards.get(place(&event.stream)) else { return };
         let mut shard = lock(shard);
         let is_trouble = event.kind == EventKind::PushError;
@@ -126,7 +126,7 @@ impl Roster {
         if shard.streams.len() < MOST {
             let mut heard = Heard::default();
             heard.note(at, is_trouble);
-            shard.streams.insert(own(), (heard, Timestamp(0)));
+            shard.streams.insert(event.stream.clone(), (heard, Timestamp(0)));
             shard.is_dirty = true;
         }
     }
@@ -160,26 +160,31 @@ impl Roster {
         }
     }
 
-    /// Takes back what an earlier run kept, under names as `own` has them in memory. What can't be read is left out: it comes again with the next callback.
+    /// Takes back what an earlier run kept. What can't be read is left out: it comes again with the next callback.
     ///
     /// # Errors
     /// [`StoreError`] if the store can't be read.
-    pub(super) async fn recall(
-        &self,
-        table: &dyn Table,
-        own: impl Fn(StreamName) -> StreamName,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn recall(&self, table: &dyn Table) -> Result<(), StoreError> {
         for (at, shard) in self.shards.iter().enumerate() {
             let Some(text) = table.get(&at.to_string()).await? else { continue };
             let kept: Vec<(StreamName, Timestamp)> = serde_json::from_str(&text).unwrap_or_default();
             let mut shard = lock(shard);
             for (stream, last) in kept.into_iter().take(MOST) {
-                let (heard, kept) = shard.streams.entry(own(stream)).or_default();
+                let (heard, kept) = shard.streams.entry(stream).or_default();
                 heard.last = heard.last.max(last);
                 *kept = last;
             }
         }
         Ok(())
+    }
+
+    /// Puts names in place of its own that are in memory already.
+    pub(super) fn share(&self, known: impl Fn(&StreamName) -> Option<StreamName>) {
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            let streams = mem::take(&mut shard.streams).into_iter();
+            shard.streams = streams.map(|(name, heard)| (known(&name).unwrap_or(name), heard)).collect();
+        }
     }
 
     /// Keeps the next part that has changed, if any has.
@@ -256,10 +261,6 @@ mod tests {
         }
     }
 
-    fn see(roster: &Roster, event: &Event, at: Timestamp) {
-        roster.see(event, at, || event.stream.clone());
-    }
-
     const DAY: i64 = 24 * 3600 * 1000;
 
     fn names(roster: &Roster, now: i64) -> Vec<String> {
@@ -293,9 +294,9 @@ mod tests {
         let roster = Roster::default();
         let minute = |minutes: i64| Timestamp(DAY + minutes * 60_000);
         for minutes in [0, 1, 7, 7, 8, 58] {
-            see(&roster, &event("a", EventKind::PushError), minute(minutes));
+            roster.see(&event("a", EventKind::PushError), minute(minutes));
         }
-        see(&roster, &event("b", EventKind::PushBegin), minute(3));
+        roster.see(&event("b", EventKind::PushBegin), minute(3));
         let heard = |name: &str| roster.get(&StreamName::new("push.example.com", "live", name)).unwrap();
         assert_eq!(heard("a").hour(minute(59)), [2, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(heard("a").hour(minute(61)), [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
@@ -323,9 +324,9 @@ mod tests {
         let part = place(&event("new", EventKind::PushError).stream);
         let numbered = (0..).map(|n: u32| event(&n.to_string(), EventKind::PushError));
         let beside = numbered.filter(|event| place(&event.stream) == part);
-        beside.take(MOST + 10).for_each(|event| see(&roster, &event, Timestamp(DAY)));
+        beside.take(MOST + 10).for_each(|event| roster.see(&event, Timestamp(DAY)));
         assert_eq!(names(&roster, DAY).len(), MOST);
-        see(&roster, &event("new", EventKind::PushError), Timestamp(3 * DAY));
+        roster.see(&event("new", EventKind::PushError), Timestamp(3 * DAY));
         assert_eq!(names(&roster, 3 * DAY), ["new"]);
     }
 
@@ -333,23 +334,39 @@ mod tests {
     async fn what_was_heard_survives_a_restart_to_the_hour() {
         let (roster, shelf) = (Roster::default(), Shelf::default());
         for n in 0..500 {
-            see(&roster, &event(&format!("cam{n}"), EventKind::PushError), Timestamp(DAY + n));
+            roster.see(&event(&format!("cam{n}"), EventKind::PushError), Timestamp(DAY + n));
         }
         for _ in 0..SHARDS {
             roster.keep(&shelf, Timestamp(DAY)).await.unwrap();
         }
         let written = shelf.0.lock().unwrap().len();
-        see(&roster, &event("cam7", EventKind::PushError), Timestamp(DAY + 600_000));
+        roster.see(&event("cam7", EventKind::PushError), Timestamp(DAY + 600_000));
         roster.keep(&shelf, Timestamp(DAY)).await.unwrap();
         assert!(roster.shards.iter().all(|shard| !lock(shard).is_dirty), "ten minutes are not worth a write");
         let again = Roster::default();
-        again.recall(&shelf, |name| name).await.unwrap();
+        again.recall(&shelf).await.unwrap();
         assert_eq!((names(&again, DAY), written), (names(&roster, DAY), SHARDS));
-        see(&roster, &event("cam7", EventKind::PushError), Timestamp(DAY + 3_700_000));
+        roster.see(&event("cam7", EventKind::PushError), Timestamp(DAY + 3_700_000));
         roster.keep(&shelf, Timestamp(DAY)).await.unwrap();
         let last = StreamName::new("push.example.com", "live", "cam7");
         let again = Roster::default();
-        again.recall(&shelf, |name| name).await.unwrap();
+        again.recall(&shelf).await.unwrap();
         assert_eq!(again.get(&last).unwrap().last, Timestamp(DAY + 3_700_000));
+    }
+
+    #[test]
+    fn a_name_that_is_in_memory_already_is_kept_once() {
+        let roster = Roster::default();
+        for name in ["a", "b"] {
+            roster.see(&event(name, EventKind::PushError), Timestamp(DAY));
+        }
+        let known = event("a", EventKind::PushError).stream;
+        roster.share(|name| (*name == known).then(|| known.clone()));
+        let mut shared = Vec::new();
+        roster.each(Timestamp(DAY), |name, heard| {
+            shared.push((name.stream().to_owned(), name.full().as_ptr() == known.full().as_ptr(), heard.last));
+        });
+        shared.sort();
+        assert_eq!(shared, [("a".to_owned(), true, Timestamp(DAY)), ("b".to_owned(), false, Timestamp(DAY))]);
     }
 }

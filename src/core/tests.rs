@@ -78,19 +78,22 @@ impl House {
     async fn work(&self, rules: &Arc<RuleSet>, before: &[&Arc<RuleSet>]) -> Working {
         let book = Arc::new(Rulebook::of_one(Arc::clone(before.first().unwrap_or(&rules))));
         before.iter().skip(1).chain([&rules]).for_each(|set| book.put(Arc::clone(set)));
-        let rooms = Rooms {
-            store: Arc::clone(&self.store) as _,
-            rules: Arc::clone(&book),
-            clock: Arc::clone(&self.clock),
-            metrics: Arc::new(Metrics::new()),
-        };
-        let core = Core::open(rooms).await.unwrap();
+        let core = Core::open(self.rooms(&book)).await.unwrap();
         let (in_force, caught_up, warnings) = (core.in_force(), core.caught_up(), core.warnings());
         let stop = CancellationToken::new();
         let task = tokio::spawn(core.run(stop.clone()));
         let mut working = Working { book, stop, task, in_force, caught_up, warnings };
         wait_for(&mut working.caught_up, |yes| *yes).await;
         working
+    }
+
+    fn rooms(&self, book: &Arc<Rulebook>) -> Rooms {
+        Rooms {
+            store: Arc::clone(&self.store) as _,
+            rules: Arc::clone(book),
+            clock: Arc::clone(&self.clock),
+            metrics: Arc::new(Metrics::new()),
+        }
     }
 
     async fn append(&self, input: Input) -> Seq {
@@ -169,6 +172,18 @@ impl Working {
 
 async fn wait_for<T: Send + Sync>(receiver: &mut watch::Receiver<T>, is_so: impl FnMut(&T) -> bool) {
     tokio::time::timeout(PATIENCE, receiver.wait_for(is_so)).await.expect("in time").expect("the core runs");
+}
+
+#[tokio::test]
+async fn streams_of_an_earlier_run_are_known_before_a_command_can_come() {
+    let (house, book) = (House::new(), Arc::new(Rulebook::of_one(at(1))));
+    let cam1 = StreamName::new("push.example.com", "live", "cam1");
+    let kept = serde_json::to_string(&[(&cam1, house.clock.steady())]).unwrap();
+    house.store.table(super::roster::TABLE).put("0", &kept).await.unwrap();
+    let core = Core::open(house.rooms(&book)).await.unwrap();
+    let mut known = Vec::new();
+    core.handle().roster().each(house.clock.steady(), |stream, _| known.push(stream.clone()));
+    assert_eq!(known, [cam1]);
 }
 
 #[tokio::test]

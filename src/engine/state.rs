@@ -169,8 +169,11 @@ impl Engine {
         Ok(())
     }
 
-    /// All parts are loaded.
+    /// All parts are loaded: what depends on all members of a group is made of them.
     pub fn loaded(&mut self) {
+        let open = self.groups.values().map(|members| &members.group).filter(|group| group.closed_at.is_none());
+        let open: Vec<GroupId> = open.map(|group| group.id).collect();
+        open.into_iter().for_each(|id| self.arm_repeat(id));
         self.timers.pack();
     }
 
@@ -225,15 +228,12 @@ impl Engine {
         if let (State::Pending | State::Firing, Some(at)) = (incident.state, incident.deadline) {
             self.timers.set(Timer { at, rule: place, key: incident.key.clone(), due: Due::Deadline(id) });
         }
-        let group = incident.group;
-        self.cell(&incident.key).add(place, id);
-        self.incidents.insert(id, incident);
-        let Some(group) = group else { return };
-        if let Some(members) = self.groups.get_mut(&group) {
+        if let Some(members) = incident.group.and_then(|group| self.groups.get_mut(&group)) {
             let place = members.incidents.partition_point(|other| *other < id);
             members.incidents.insert(place, id);
         }
-        self.arm_repeat(group);
+        self.cell(&incident.key).add(place, id);
+        self.incidents.insert(id, incident);
     }
 
     /// What is kept of a key, or `None` if there is nothing.

@@ -428,6 +428,7 @@ fn a_channel_taken_out_of_the_rules_is_owed_nothing_more() {
     let mut after = Bench::new(set);
     let state = crate::model::EngineState { incidents, groups, keyed: Vec::new() };
     after.engine.load(state, Cursor { seq: Seq(1), at: at(0.0) }).unwrap();
+    after.engine.loaded();
     after.until(500.0);
     assert_eq!((after.told("chat"), after.told("robot")), (vec![(90.0, Reason::Edit)], vec![]));
 }
@@ -547,6 +548,7 @@ fn a_removed_rule_resolves_its_incidents_with_the_reason_said() {
     let mut other = Bench::rules(vec![rule("fps", &[15])]);
     let state = crate::model::EngineState { incidents: vec![incident], groups, keyed: Vec::new() };
     other.engine.load(state, Cursor { seq: Seq(1), at: at(0.0) }).unwrap();
+    other.engine.loaded();
     other.seq = 1;
     other.put(1.0, Input::RulesLoaded { hash: "new".into() });
     assert_eq!(other.said(), said(&[(1.0, Resolved(Cause::RuleRemoved), "gop")]));

@@ -46,6 +46,7 @@ fn gop() -> (Engine, EngineState) {
 fn loaded(state: EngineState, cursor: Cursor) -> Engine {
     let mut engine = Bench::rules(vec![rule("gop", &[16])]).engine;
     engine.load(state, cursor).unwrap();
+    engine.loaded();
     engine
 }
 
