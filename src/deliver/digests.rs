@@ -223,10 +223,10 @@ impl Digests {
         self.folded_at
     }
 
-    /// What others can join.
+    /// What others can join: none whose text says that it is over.
     pub(crate) fn open(&self, now: Timestamp) -> Open {
         let none = if self.can_edit { Open::None } else { Open::Never };
-        let open = self.all.iter().filter(|(_, digest)| digest.closed_at.is_none());
+        let open = self.all.iter().filter(|(_, digest)| digest.closed_at.is_none() && !digest.said_over);
         let Some((id, digest)) = open.max_by_key(|(_, digest)| digest.opened_at) else { return none };
         match &digest.known {
             None if digest.is_untold() => Open::Untold(*id),
@@ -303,7 +303,8 @@ impl Digests {
         if !self.can_edit && !want.is_loud() {
             return None;
         }
-        let enough = digest.owed.is_some_and(|owed| owed.is_loud() || !want.is_loud());
+        // An end that is owed says nothing of what goes on.
+        let enough = digest.owed.is_some_and(|owed| !want.is_loud() || owed >= want.min(Want::Again));
         if enough {
             return None;
         }

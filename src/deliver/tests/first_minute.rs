@@ -27,6 +27,17 @@ impl World {
         }
     }
 
+    /// They are in trouble again.
+    fn reopen(&self, ops: &Channel, groups: std::ops::RangeInclusive<u64>) {
+        for group in groups {
+            self.store.revise(group, |group, incidents| {
+                group.closed_at = None;
+                (incidents[0].state, incidents[0].resolved_at) = (State::Firing, None);
+            });
+            self.owe_news(ops, group, (Reason::Reply, News::Reopened), Severity::Critical);
+        }
+    }
+
     /// As many seconds pass, one by one.
     async fn seconds(&self, ops: &Channel, seconds: u64) {
         for _ in 0..seconds {
@@ -168,6 +179,30 @@ async fn an_end_within_the_first_minute_is_told_after_it() {
         world.settled(&ops).await;
         assert_eq!((world.noticed(), world.open_digests()), (2, 0), "{kind}");
         world.finish(worker).await;
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_while_the_end_of_a_digest_waits_to_be_noticed_is_noticed_itself() {
+    for more in [2, 6] {
+        for again in [false, true] {
+            let (world, (chat, ops)) = (World::new(), a_chat("slack").await);
+            let worker = world.run(&ops);
+            world.storm(&ops, 1..=9);
+            world.seconds(&ops, 2).await;
+            world.calm(&ops, 1..=9);
+            world.seconds(&ops, 13).await;
+            assert_eq!(chat.methods(), ["chat.postMessage", "chat.update"], "the text says at once that all is over");
+            match again {
+                true => world.reopen(&ops, 1..=more),
+                false => world.storm(&ops, 10..=9 + more),
+            }
+            world.seconds(&ops, 40).await;
+            let heard = chat.methods().iter().filter(|method| **method == "chat.postMessage").count();
+            assert!(heard > 1, "{more}, {again}: {:?}", chat.methods());
+            world.settled(&ops).await;
+            world.finish(worker).await;
+        }
     }
 }
 
